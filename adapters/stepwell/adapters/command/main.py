@@ -1,0 +1,120 @@
+"""The command `stepwell`: which subcommands there are, and how a command ends.
+
+Rule 1: a subcommand is imported when it is called, and pays for its imports alone.
+Rule 2: whatever a person may do wrong is answered by one line on stderr that says what to do about it, and exit 2.
+Rule 3: nothing a person does leads to a traceback; what does is a bug of ours and shall look like one.
+
+Exit codes: 0 well, 1 not well (an execution that did not succeed, a definition with errors), 2 cannot be done as asked.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+
+import click
+
+from stepwell.adapters.command.output import say
+
+SUBCOMMANDS = {
+    "run": "Run a state machine and watch it move.",
+    "validate": "Check definitions as AWS checks them.",
+    "history": "Show what happened in an execution, event by event.",
+    "list": "List the executions that were run, the newest first.",
+}
+
+
+class Interrupted(click.ClickException):
+    """Ctrl-C, and all is said. The process ends without waiting for what functions have left running."""
+
+    exit_code = 1
+
+
+class Subcommands(click.Group):
+    """Finds a subcommand in the module of its name. Their names and one-line helps are known without an import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        command = import_module(f"stepwell.adapters.command.{cmd_name}").command
+        assert isinstance(command, click.Command), f"the module {cmd_name!r} has a click command"
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUBCOMMANDS.items()))
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version  # here, not above: it takes longer than click
+
+        click.echo(f"stepwell {version('stepwell')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=Subcommands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Try `stepwell run --help`: it has examples.",
+)
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version."
+)
+def group() -> None:
+    """Runs AWS Step Functions state machines on this machine.
+
+    The same JSON that is deployed to AWS runs here, with your own Python functions in the place of its tasks, and
+    behaves as on AWS, down to the event history.
+    """
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code. Raises Interrupted after Ctrl-C."""
+    try:
+        code = group.main(list(arguments), prog_name="stepwell", standalone_mode=False)
+    except Interrupted:
+        raise
+    except (click.Abort, KeyboardInterrupt):
+        say("interrupted")
+        raise Interrupted("") from None
+    except click.exceptions.NoArgsIsHelpError as fault:
+        click.echo(fault.format_message(), err=True)
+        return 2
+    except click.UsageError as fault:
+        hint = f" (see `{fault.ctx.command_path} --help`)" if fault.ctx else ""
+        say(f"{fault.format_message()}{hint}")
+        return 2
+    except click.ClickException as fault:
+        say(fault.format_message())
+        return fault.exit_code
+    except BrokenPipeError:
+        _forget_stdout()
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def main() -> int:
+    """The entry point."""
+    try:
+        code = invoke(sys.argv[1:])
+    except Interrupted as interruption:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
+        os._exit(interruption.exit_code)  # a function that hangs in a thread of its own must not keep the process
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()
+    return code
+
+
+def _forget_stdout() -> None:
+    """Nobody reads stdout any more: what is left in its buffer must not fail once more when Python ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

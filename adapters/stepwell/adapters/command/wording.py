@@ -1,0 +1,39 @@
+"""Words for people: how long something took, and why it failed."""
+
+from stepwell.definitions.json_text import InvalidJson, loads
+
+
+def duration(milliseconds: int) -> str:
+    """`850 ms`, `1.2 s`, `12 s`, `1 m 05 s`, `2 h 03 m`, `3 d 04 h`."""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    if milliseconds < 59_950:
+        return f"{milliseconds / 1000:.1f} s".replace(".0 s", " s")
+    seconds = round(milliseconds / 1000)
+    for unit, size, below, part in (("m", 60, "s", 1), ("h", 3600, "m", 60), ("d", 86_400, "h", 3600)):
+        if seconds < size * {"m": 60, "h": 24, "d": 1 << 62}[unit]:
+            return f"{seconds // size} {unit} {seconds % size // part:02} {below}"
+    raise AssertionError("no number of days is too large")
+
+
+def reason(cause: str | None) -> str:
+    """The sentence in a cause: of the JSON that a Lambda function gives its `errorMessage`, else the text itself."""
+    if not cause:
+        return ""
+    if cause.lstrip().startswith("{"):
+        try:
+            value = loads(cause)
+        except InvalidJson:
+            return cause
+        for member in ("errorMessage", "Cause", "message", "Message"):
+            if isinstance(value, dict) and isinstance(value.get(member), str):
+                return str(value[member])
+    return cause
+
+
+def failure(error: str | None, cause: str | None) -> str:
+    """An error with its reason in one sentence: `CardDeclined: not enough money`."""
+    said = reason(cause).strip()
+    if error and said:
+        return f"{error}: {said}"
+    return error or said or "no error name and no cause were given"

@@ -1,0 +1,109 @@
+"""Configuration: `stepwell.toml`, then STEPWELL_* variables; the flags of a command come last and are its own affair.
+
+    data = ".stepwell"
+
+    [functions]
+    "Charge" = "shop.payments:charge"
+
+The file is the `stepwell.toml`, else the `pyproject.toml` with a table [tool.stepwell], of the nearest directory from
+the working directory upwards that has either. Paths in it are relative to it. Keys that do not exist are refused: a
+misspelt one would be passed over in silence.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+DEFAULT_DATA = Path(".stepwell")
+KEYS = ("data", "functions")
+
+
+class InvalidConfiguration(Exception):
+    """The configuration cannot be used. The text says where, what is wrong, and what there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    data: Path = DEFAULT_DATA
+    """Where everything is kept."""
+    functions: Mapping[str, str] = field(default_factory=dict)
+    """Names of tasks to `module:function`."""
+    folder: Path | None = None
+    """Where the file is, and with it the modules it names; None where there is no file."""
+
+
+def read_configuration(
+    directory: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Configuration:
+    """The configuration that holds in a directory (the working directory); raises InvalidConfiguration."""
+    environment = os.environ if environment is None else environment
+    data = environment.get("STEPWELL_DATA")
+    found = _nearest(directory or Path.cwd())
+    if found is None:
+        return Configuration(data=Path(data) if data else DEFAULT_DATA)
+    path, place, table = found
+    functions = _functions(table, f"{path}: {place}")
+    configured = table.get("data")
+    if configured is not None and not isinstance(configured, str):
+        raise InvalidConfiguration(f"{path}: {place}data: must be the path of a directory, not {configured!r}")
+    return Configuration(
+        data=Path(data) if data else path.parent / configured if configured else DEFAULT_DATA,
+        functions=functions,
+        folder=path.parent,
+    )
+
+
+def _nearest(directory: Path) -> tuple[Path, str, dict[str, Any]] | None:
+    """The file, what comes before its keys, and its table."""
+    for folder in (directory, *directory.parents):
+        if (table := _read(folder / "stepwell.toml")) is not None:
+            return folder / "stepwell.toml", "", _checked(table, folder / "stepwell.toml", "")
+        pyproject = folder / "pyproject.toml"
+        table = (_read(pyproject, if_it_has="stepwell") or {}).get("tool", {}).get("stepwell")
+        if table is not None:
+            return pyproject, "tool.stepwell.", _checked(table, pyproject, "tool.stepwell.")
+    return None
+
+
+def _read(path: Path, if_it_has: str = "") -> dict[str, Any] | None:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as fault:
+        if if_it_has:
+            return None  # somebody else's file
+        reason = fault.strerror if isinstance(fault, OSError) else "is no text in UTF-8"
+        raise InvalidConfiguration(f"{path}: cannot be read ({reason})") from None
+    if if_it_has not in text:
+        return None
+    import tomllib  # here, not above: most directories have no such file
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        raise InvalidConfiguration(f"{path}: no TOML: {fault}") from None
+
+
+def _checked(table: Any, path: Path, place: str) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise InvalidConfiguration(f"{path}: {place.rstrip('.')}: must be a table, not {table!r}")
+    for key in table:
+        if key not in KEYS:
+            raise InvalidConfiguration(f"{path}: there is no key {place + key!r}; there are: {', '.join(KEYS)}")
+    return table
+
+
+def _functions(table: Mapping[str, Any], where: str) -> dict[str, str]:
+    functions = table.get("functions", {})
+    if not isinstance(functions, dict):
+        raise InvalidConfiguration(f"{where}functions: must be a table of names, not {functions!r}")
+    for name, reference in functions.items():
+        if not isinstance(reference, str) or ":" not in reference:
+            raise InvalidConfiguration(
+                f"{where}functions.{name}: must be 'module:function' in quotes, not {reference!r}"
+                + ("; put a name with dots in quotes too" if isinstance(reference, dict) else "")
+            )
+    return functions

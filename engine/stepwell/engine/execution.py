@@ -1,0 +1,226 @@
+"""An execution: everything a run knows, as data.
+
+An execution is a header and a flat table of *frames*. A frame is one line of control: the root (path `""`), a branch of
+a Parallel state (`"/0"`), an iteration of a Map (`"/0/17"`). State names are unique in a machine, so a frame needs the
+name of its state only. Why a frame does not move is its `rest`, a union, so that impossible combinations cannot be
+written.
+
+Rule 1: a step never changes an execution; it returns the frames that changed, and `Execution.take` lays them down.
+Rule 2: JSON values in frames are shared between frames, states and the caller, and never changed in place.
+Rule 3: `snapshot` and `restore` are inverses: an execution can be laid down after any step and taken up anywhere.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from stepwell.definitions.expressions import Json
+from stepwell.definitions.json_text import dumps, loads
+from stepwell.definitions.model import StateMachineType
+from stepwell.engine.lifecycles import ExecutionStatus
+
+FORMAT = 1
+"""Version of the snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """A branch or iteration that waits for its turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """On its way within the step; at rest only where a step was cut short, to go on in the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitingTask:
+    """A Task was asked for. `started` is false for an activity that no worker has taken yet."""
+
+    token: str
+    started: bool = False
+    timeout_timer: str | None = None
+    heartbeat_timer: str | None = None
+    heartbeat_due: int | None = None
+    """Milliseconds since the epoch: moved on by every heartbeat, while the timer is set anew only when it fires."""
+    heartbeat_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingTimer:
+    """A Wait state."""
+
+    timer: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingRetry:
+    timer: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingChildren:
+    """A Parallel or Map state. `spawned` counts the children that were started, `finished` those that ended well."""
+
+    length: int
+    limit: int
+    spawned: int
+    finished: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The frame's input is its output now, until the parent collects it."""
+
+
+Rest = NotStarted | Moving | AwaitingTask | AwaitingTimer | AwaitingRetry | AwaitingChildren | Finished
+RESTS: dict[str, type] = {
+    rest.__name__: rest
+    for rest in (NotStarted, Moving, AwaitingTask, AwaitingTimer, AwaitingRetry, AwaitingChildren, Finished)
+}
+
+NOT_STARTED, MOVING, FINISHED = NotStarted(), Moving(), Finished()
+
+
+@dataclass(slots=True, kw_only=True)
+class Frame:
+    """One line of control. Changed only by the step that has made its own copy of it."""
+
+    path: str
+    state: str
+    input: Json
+    """The raw input of the state."""
+    text: str
+    """The input as JSON text."""
+    variables: dict[str, Json]
+    """All that can be read here, outer ones included; replaced, never changed, by an assignment."""
+    previous: int = 0
+    """The id that the frame's next event names as its predecessor."""
+    entered_event: int = 0
+    entered_at: int = 0
+    retries: tuple[int, ...] = ()
+    """How often each retrier of the state has been used since the state was entered."""
+    rest: Rest = MOVING
+
+    def copy(self) -> "Frame":
+        return Frame(
+            path=self.path,
+            state=self.state,
+            input=self.input,
+            text=self.text,
+            variables=self.variables,
+            previous=self.previous,
+            entered_event=self.entered_event,
+            entered_at=self.entered_at,
+            retries=self.retries,
+            rest=self.rest,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Execution:
+    """The header and the frames. Times are milliseconds since the epoch."""
+
+    arn: str
+    name: str
+    state_machine_arn: str
+    state_machine_name: str
+    role_arn: str
+    type: StateMachineType
+    input: str
+    """The JSON text as it was given."""
+    started_at: int
+    status: ExecutionStatus = ExecutionStatus.RUNNING
+    stopped_at: int | None = None
+    output: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    redrive_count: int = 0
+    is_synchronous: bool = False
+    """Whether the caller of an Express execution waits for its end: its context object has no RedriveCount then."""
+    next_event_id: int = 1
+    timeout_timer: str | None = None
+    version: int = 0
+    """Counts the steps that were laid down: a store's guard against two hosts advancing one execution."""
+    frames: dict[str, Frame] = field(default_factory=dict)
+
+    def take(self, changes: "Changes") -> None:
+        """Lays down what a step changed."""
+        for path, frame in changes.frames.items():
+            if frame is None:
+                del self.frames[path]
+            else:
+                self.frames[path] = frame
+        self.next_event_id = changes.next_event_id
+        self.status = changes.status
+        self.stopped_at = changes.stopped_at
+        self.output = changes.output
+        self.error = changes.error
+        self.cause = changes.cause
+        self.timeout_timer = changes.timeout_timer
+        self.version += 1
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """What a step makes of an execution. A frame that is None is gone."""
+
+    frames: dict[str, Frame | None]
+    next_event_id: int
+    status: ExecutionStatus
+    stopped_at: int | None
+    output: str | None
+    error: str | None
+    cause: str | None
+    timeout_timer: str | None
+
+
+def parent_of(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def index_of(path: str) -> int:
+    return int(path.rpartition("/")[2])
+
+
+# --- snapshots ------------------------------------------------------------------------------------------------------
+
+HEADER = tuple(f.name for f in fields(Execution) if f.name != "frames")
+FRAME = tuple(f.name for f in fields(Frame) if f.name not in ("input", "rest"))
+
+
+def snapshot(execution: Execution) -> str:
+    """The execution as JSON text."""
+    return dumps(
+        {
+            "format": FORMAT,
+            **{name: getattr(execution, name) for name in HEADER},
+            "type": execution.type.value,
+            "status": execution.status.value,
+            "frames": [_lay_down(frame) for frame in execution.frames.values()],
+        }
+    )
+
+
+def restore(text: str) -> Execution:
+    """The execution that `snapshot` laid down."""
+    data = loads(text)
+    if data.pop("format") != FORMAT:
+        raise ValueError(f"A snapshot of another format than {FORMAT}: made by a newer Stepwell?")
+    frames = [_take_up(row) for row in data.pop("frames")]
+    data["type"] = StateMachineType(data["type"])
+    data["status"] = ExecutionStatus(data["status"])
+    return Execution(frames={frame.path: frame for frame in frames}, **data)
+
+
+def _lay_down(frame: Frame) -> dict[str, Any]:
+    row = {name: getattr(frame, name) for name in FRAME}
+    row["retries"] = list(frame.retries)
+    row["rest"] = {"why": type(frame.rest).__name__, **asdict(frame.rest)}
+    return row
+
+
+def _take_up(row: dict[str, Any]) -> Frame:
+    rest = dict(row.pop("rest"))
+    why = rest.pop("why")
+    row["retries"] = tuple(row["retries"])
+    return Frame(input=loads(row["text"]), rest=RESTS[why](**rest), **row)

@@ -1,0 +1,29 @@
+"""Failures in the shapes in which they are shown: in events, to catchers, and for a result that is too large."""
+
+from stepwell.definitions import failure as names
+from stepwell.definitions.expressions import Json
+from stepwell.definitions.failure import Failure
+
+
+def failure_details(failure: Failure) -> dict[str, str]:
+    """Error and cause as details of an event: each only where there is one."""
+    details = {}
+    if failure.error is not None:
+        details["error"] = failure.error
+    if failure.cause is not None:
+        details["cause"] = failure.cause
+    return details
+
+
+def error_output(failure: Failure) -> dict[str, Json]:
+    """What a catcher gets. A timeout has no cause in its event and an empty one here (recorded)."""
+    cause = "" if failure.cause is None and failure.error == names.TIMEOUT else failure.cause
+    return {"Error": failure.error, "Cause": cause}
+
+
+def too_large(what: str) -> Failure:
+    """A result beyond the quota; `what` is the state, the function's ARN or the service."""
+    return Failure(
+        names.DATA_LIMIT_EXCEEDED,
+        f"The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit.",
+    )

@@ -1,0 +1,137 @@
+"""The machine: one step of an execution.
+
+    step(program, execution, event) -> Step(changes, effects, history)
+
+Rule 1: every transition of every execution is decided here.
+Rule 2: nothing here reads a clock, draws a random number or performs I/O; the event brings the time and the entropy.
+Rule 3: an event that finds nothing to do (a late answer, a timer of an attempt that has ended) changes nothing. Tokens
+    and timers are unique in the execution, not in the frame, so an answer to an attempt from before a retry is late.
+"""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from stepwell.definitions import failure as names
+from stepwell.definitions.failure import Failure
+from stepwell.definitions.json_text import dumps, loads
+from stepwell.definitions.model import StateMachineType
+from stepwell.engine import quotas, tokens
+from stepwell.engine.effects import Effect, SetTimer
+from stepwell.engine.events import (
+    Event,
+    ExecutionStarted,
+    ExecutionStopped,
+    TaskEvent,
+    TaskFailed,
+    TaskHeartbeat,
+    TaskStarted,
+    TaskSubmitted,
+    TaskSucceeded,
+    TimersFired,
+)
+from stepwell.engine.execution import AwaitingRetry, AwaitingTask, AwaitingTimer, Changes, Execution, Frame, Moving
+from stepwell.engine.history import HistoryEvent
+from stepwell.engine.lifecycles import ExecutionStatus
+from stepwell.engine.program import Program
+from stepwell.engine.states.task import TaskNode
+from stepwell.engine.turn import HistoryFull, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an event makes of an execution. Lay `changes` and `history` down, then perform the effects."""
+
+    changes: Changes
+    effects: list[Effect]
+    history: list[HistoryEvent]
+
+
+def step(program: Program, execution: Execution, event: Event) -> Step | None:
+    """The step that an event makes, or None where it changes nothing."""
+    if execution.status is not ExecutionStatus.RUNNING:
+        return None
+    turn = Turn(program, execution, event.at, event.entropy)
+    try:
+        if not _take_in(turn, event):
+            return None
+        turn.run()
+    except HistoryFull:
+        turn.fill_history()
+    return Step(turn.changes(), turn.effects, turn.history)
+
+
+def _take_in(turn: Turn, event: Event) -> bool:
+    """Whether the event changes anything."""
+    match event:
+        case ExecutionStarted():
+            _start(turn)
+        case ExecutionStopped():
+            turn.end("abort", "ExecutionAborted", 0, event.failure)
+        case TaskStarted() | TaskSubmitted() | TaskSucceeded() | TaskFailed() | TaskHeartbeat():
+            return _answer(turn, event)
+        case TimersFired():
+            return sum(_fire(turn, timer) for timer in event.timers) > 0  # all of them fire, not the first alone
+        case _:
+            assert_never(event)
+    return True
+
+
+def _start(turn: Turn) -> None:
+    execution = turn.execution
+    turn.emit("ExecutionStarted", 0, {"input": execution.input, "roleArn": execution.role_arn})
+    value = loads(execution.input)
+    root = Frame(path="", state=turn.program.start_at, input=value, text=dumps(value), variables={})
+    turn.add(root)
+    longest = quotas.EXPRESS_SECONDS if execution.type is StateMachineType.EXPRESS else quotas.EXECUTION_SECONDS
+    seconds = min(turn.program.timeout_seconds or longest, longest)
+    turn.timeout_timer = turn.timer_name("execution", root)
+    turn.effects.append(SetTimer(timer=turn.timeout_timer, due=turn.at + seconds * 1000))
+    turn.make_ready(Turn.advance, root)
+
+
+def _answer(turn: Turn, event: TaskEvent) -> bool:
+    """Whether somebody waits for this task event."""
+    frame = turn.frame(tokens.address(event.token)[1])
+    if frame is None or not isinstance(frame.rest, AwaitingTask) or frame.rest.token != event.token:
+        return False
+    node = turn.nodes[frame.state]
+    assert isinstance(node, TaskNode), "only a Task awaits a task"
+    match event:
+        case TaskStarted():
+            node.started(turn, frame, frame.rest, event.worker_name)
+        case TaskSubmitted():
+            node.submitted(turn, frame, event.output)
+        case TaskSucceeded():
+            node.succeeded(turn, frame, frame.rest, event.output)
+        case TaskFailed():
+            node.failed(turn, frame, frame.rest, event.failure)
+        case TaskHeartbeat():
+            node.heartbeat(turn, frame, frame.rest)
+        case _:
+            assert_never(event)
+    return True
+
+
+def _fire(turn: Turn, timer: str) -> bool:
+    """Whether somebody waits for this timer."""
+    if timer == turn.timeout_timer:
+        turn.timeout_timer = None
+        turn.end("time_out", "ExecutionTimedOut", 0, Failure(names.TIMEOUT))
+        return True
+    frame = turn.frame(timer.split(":", 2)[1])
+    if frame is None or turn.status is not ExecutionStatus.RUNNING:
+        return False
+    match frame.rest:
+        case AwaitingTimer(name) if name == timer:
+            turn.complete(frame, None)
+        case AwaitingRetry(name) if name == timer:
+            turn.make_ready(Turn.work, frame)
+        case AwaitingTask() as rest if timer in (rest.timeout_timer, rest.heartbeat_timer):
+            node = turn.nodes[frame.state]
+            assert isinstance(node, TaskNode), "only a Task awaits a task"
+            return node.overdue(turn, frame, rest, timer)
+        case Moving():
+            turn.make_ready(Turn.advance, frame)
+        case _:
+            return False
+    return True

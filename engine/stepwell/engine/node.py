@@ -1,0 +1,56 @@
+"""A state of a compiled program: its place in the machine and what it does.
+
+Each kind of state is one subclass, in `states/`. A node is immutable once linked, shared by all executions, and keeps
+nothing of a run; everything it does, it does through the `Turn` it is given.
+"""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from stepwell.definitions import model
+from stepwell.definitions.expressions import Json
+from stepwell.engine.dataflow import Flow, JsonPathFlow, Variables, compile_caught
+from stepwell.engine.retry import Catcher, Retrier, compile_retrier
+
+if TYPE_CHECKING:
+    from stepwell.engine.execution import Frame
+    from stepwell.engine.turn import Turn
+
+Outcome = tuple[Json, Variables | None, str | None]
+"""How a state was left: its output, the variables it assigned, and the next state (None: the scope ends here)."""
+
+
+class Node:
+    """One state, ready to run."""
+
+    __slots__ = ("aborted", "catchers", "entered", "exited", "flow", "name", "next", "retriers", "type")
+
+    is_container: ClassVar[bool] = False
+
+    def __init__(self, name: str, state: model.BaseState) -> None:
+        self.name = name
+        self.type = state.type
+        self.entered = f"{state.type}StateEntered"
+        self.exited = f"{state.type}StateExited"
+        self.aborted = f"{state.type}StateAborted"
+        self.next = state.next if isinstance(state, model.StepState) else None
+        self.flow: Flow = JsonPathFlow(state)
+        self.retriers: tuple[Retrier, ...] = ()
+        self.catchers: tuple[Catcher, ...] = ()
+        if isinstance(state, model.WorkState):
+            self.retriers = tuple(compile_retrier(retrier) for retrier in state.retry)
+            self.catchers = tuple(
+                Catcher(names=catcher.error_equals, next=catcher.next, caught=compile_caught(catcher))
+                for catcher in state.catch
+            )
+
+    def behave(self, turn: "Turn", frame: "Frame") -> Outcome | None:
+        """Does the state's work for a frame that has entered it, or does it once more for a retry.
+
+        Returns how the state is left, or None where the frame rests now. Raises `Failed`.
+        """
+        raise AssertionError(f"{type(self).__name__} says what it does")
+
+    def leave(self, turn: "Turn", frame: "Frame", result: Json) -> Outcome:
+        """How the state is left with the result of its work."""
+        output, assigned = self.flow.finish(frame.input, result, turn.environment(frame))
+        return output, assigned, self.next

@@ -1,0 +1,59 @@
+"""Retriers and catchers: which of them an error belongs to, and how long a retry waits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stepwell.definitions import failure, model
+from stepwell.definitions.expressions import Entropy, Environment, Json
+from stepwell.definitions.failure import Failure
+from stepwell.engine.dataflow import Exit
+
+UNCATCHABLE = frozenset({failure.RUNTIME})
+"""Errors that no handler sees: the execution fails at once, from whatever depth."""
+
+
+def matches(names: tuple[str, ...], failed: Failure) -> bool:
+    """Whether a failure is among those that a handler names: by its name, or by a wildcard."""
+    return (
+        failed.error in names
+        or failure.ALL in names
+        or (failure.TASK_FAILED in names and failed.error != failure.TIMEOUT)
+        or (failed.also is not None and failed.also in names)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrier:
+    names: tuple[str, ...]
+    max_attempts: int
+    interval_seconds: int
+    backoff_rate: float
+    max_delay_seconds: int | None
+    full_jitter: bool
+
+    def delay_seconds(self, retry: int, entropy: Entropy) -> float:
+        """How long the n-th retry waits (n from 1): the interval grown by the backoff rate, cut, then jittered."""
+        longest = float(self.max_delay_seconds or model.MAX_SECONDS)
+        try:
+            delay = min(self.interval_seconds * self.backoff_rate ** (retry - 1), longest)
+        except OverflowError:
+            delay = longest
+        return delay * entropy.fraction() if self.full_jitter else delay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catcher:
+    names: tuple[str, ...]
+    next: str
+    caught: Callable[[Json, Json, Environment], Exit]
+
+
+def compile_retrier(retrier: model.Retrier) -> Retrier:
+    return Retrier(
+        names=retrier.error_equals,
+        max_attempts=retrier.max_attempts,
+        interval_seconds=retrier.interval_seconds,
+        backoff_rate=retrier.backoff_rate,
+        max_delay_seconds=retrier.max_delay_seconds,
+        full_jitter=retrier.jitter_strategy is model.JitterStrategy.FULL,
+    )

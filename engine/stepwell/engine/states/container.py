@@ -1,0 +1,78 @@
+"""What Parallel and Map have in common: children, of which each runs a scope of its own.
+
+All children are there from the start, each with its input; those that must wait for their turn rest as not started. The
+container collects the outputs in the order of the children, whatever order they ended in.
+"""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from stepwell.definitions.expressions import Json
+from stepwell.definitions.json_text import dumps
+from stepwell.engine.execution import NOT_STARTED, AwaitingChildren, Frame
+from stepwell.engine.node import Node
+
+if TYPE_CHECKING:
+    from stepwell.engine.turn import Turn
+
+
+class ContainerNode(Node):
+    __slots__ = ()
+
+    is_container: ClassVar[bool] = True
+
+    def start_child(self, turn: "Turn", frame: Frame, index: int, previous: int) -> None:
+        """Lets a child go; `previous` is the event that its first one points at."""
+        raise AssertionError(f"{type(self).__name__} says how a child starts")
+
+    def child_ended(self, turn: "Turn", frame: Frame, child: Frame) -> int:
+        """The end of a child that did well; returns the event that the container's own end points at."""
+        raise AssertionError(f"{type(self).__name__} says what a child's end is")
+
+    def spawn(self, turn: "Turn", frame: Frame, children: list[tuple[str, Json]], limit: int) -> None:
+        """Makes a child of each (first state, input) and starts as many as may run at once."""
+        known: tuple[Json, str] = (None, "null")  # branches share one input, and so one text
+        for index, (state, value) in enumerate(children):
+            if value is not known[0]:
+                known = value, dumps(value)
+            turn.add(
+                Frame(
+                    path=f"{frame.path}/{index}",
+                    state=state,
+                    input=value,
+                    text=known[1],
+                    variables=frame.variables,
+                    rest=NOT_STARTED,
+                )
+            )
+        started = min(limit, len(children))
+        frame.rest = AwaitingChildren(len(children), limit, started, 0)
+        for index in range(started):
+            self.start_child(turn, frame, index, frame.previous)
+        if not children:
+            self.succeed(turn, frame, [])
+
+    def child_finished(self, turn: "Turn", frame: Frame, child: Frame) -> None:
+        """A child has reached the end of its scope: the next may start, or the container is done."""
+        rest = frame.rest
+        assert isinstance(rest, AwaitingChildren), "a container awaits its children until the last has finished"
+        last_inner_event = child.previous
+        ending = self.child_ended(turn, frame, child)
+        finished = rest.finished + 1
+        if finished < rest.length:
+            spawned = rest.spawned
+            if spawned < rest.length:
+                self.start_child(turn, frame, spawned, last_inner_event)
+                spawned += 1
+            frame.rest = AwaitingChildren(rest.length, rest.limit, spawned, finished)
+            return
+        outputs = []
+        for index in range(rest.length):
+            path = f"{frame.path}/{index}"
+            outputs.append(turn.peek(path).input)
+            turn.remove(path)
+        frame.previous = ending
+        self.succeed(turn, frame, outputs)
+
+    def succeed(self, turn: "Turn", frame: Frame, outputs: list[Json]) -> None:
+        turn.emit(f"{self.type}StateSucceeded", frame.previous)
+        turn.complete(frame, outputs)

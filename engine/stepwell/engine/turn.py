@@ -1,0 +1,456 @@
+"""One step of an execution in progress: the machine's working state between an event and the changes it makes.
+
+Rule 1: a step is a loop over a queue of frames that can move, never a recursion: thousands of states in a row and
+    thousands of branches are the same to it.
+Rule 2: frames are copied before they are changed; the execution that was given stays as it is.
+Rule 3: the limit on history events is checked where events are made, so no loop of states escapes it.
+Rule 4: a frame of several that can move goes one state and gives way to the others. That is how branches and iterations
+    interleave on AWS: all of them start, then all of them take their first state, and so on.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from stepwell.definitions import failure as names
+from stepwell.definitions import timestamps
+from stepwell.definitions.expressions import Entropy, Json
+from stepwell.definitions.failure import Failed, Failure
+from stepwell.definitions.json_text import dumps, exceeds, loads
+from stepwell.definitions.model import StateMachineType
+from stepwell.engine import quotas
+from stepwell.engine.effects import CancelTask, CancelTimer, Effect, FinishExecution, SetTimer
+from stepwell.engine.execution import (
+    FINISHED,
+    MOVING,
+    AwaitingChildren,
+    AwaitingRetry,
+    AwaitingTask,
+    AwaitingTimer,
+    Changes,
+    Execution,
+    Finished,
+    Frame,
+    Moving,
+    NotStarted,
+    index_of,
+    parent_of,
+)
+from stepwell.engine.failures import error_output, failure_details, too_large
+from stepwell.engine.history import Details, HistoryEvent, make_event
+from stepwell.engine.lifecycles import EXECUTION, ExecutionStatus
+from stepwell.engine.node import Node, Outcome
+from stepwell.engine.program import Program
+from stepwell.engine.retry import UNCATCHABLE, matches
+
+MOVES_AT_ONCE = 20_000
+"""How many events one step may make before it lets the host commit and go on in the next: Express executions have no
+limit on their history, and a loop of states must not keep a host for ever."""
+
+
+class HistoryFull(Exception):
+    """The execution has reached the maximum number of history events."""
+
+
+class Environment:
+    """What the expressions of one state can see. The context object is made when something asks for it."""
+
+    __slots__ = ("_context", "_frame", "_item", "_token", "_turn", "entropy", "variables")
+
+    def __init__(self, turn: "Turn", frame: Frame, token: str | None = None) -> None:
+        self._turn = turn
+        self._frame = frame
+        self._token = token
+        self._item: Mapping[str, Json] | None = None
+        self._context: dict[str, Json] | None = None
+        self.variables = frame.variables
+        self.entropy = turn.entropy
+
+    def of_item(self, item: Mapping[str, Json]) -> "Environment":
+        """The same, with `Map.Item` in the context object."""
+        environment = Environment(self._turn, self._frame, self._token)
+        environment._item = item
+        return environment
+
+    @property
+    def context(self) -> dict[str, Json]:
+        if self._context is None:
+            self._context = self._turn.context(self._frame, self._token, self._item)
+        return self._context
+
+
+class Turn:
+    """The step in progress."""
+
+    def __init__(self, program: Program, execution: Execution, at: int, entropy: bytes) -> None:
+        self.program = program
+        self.nodes = program.nodes
+        self.execution = execution
+        self.at = at
+        self.entropy = Entropy(entropy)
+        self.frames: dict[str, Frame | None] = {}
+        self.effects: list[Effect] = []
+        self.history: list[HistoryEvent] = []
+        self.next_event_id = execution.next_event_id
+        self.status = execution.status
+        self.stopped_at = execution.stopped_at
+        self.output: str | None = execution.output
+        self.failure = Failure(execution.error, execution.cause)
+        self.timeout_timer = execution.timeout_timer
+        self._ready: deque[tuple[Callable[[Turn, Frame], None], Frame]] = deque()
+        is_standard = execution.type is StateMachineType.STANDARD
+        self._last_event_id = quotas.HISTORY_EVENTS if is_standard else None
+        self._pause_at = self.next_event_id + MOVES_AT_ONCE
+
+    # --- what the machine sees of a step ---------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Moves frames until all of them rest."""
+        ready = self._ready
+        while ready:
+            move, frame = ready.popleft()
+            if self.frames.get(frame.path) is not frame:
+                continue  # torn down meanwhile, by the failure of a sibling
+            if move is Turn.advance and self.next_event_id > self._pause_at:
+                self._go_on_later(frame)
+            else:
+                move(self, frame)
+
+    def changes(self) -> Changes:
+        return Changes(
+            frames=self.frames,
+            next_event_id=self.next_event_id,
+            status=self.status,
+            stopped_at=self.stopped_at,
+            output=self.output,
+            error=self.failure.error,
+            cause=self.failure.cause,
+            timeout_timer=self.timeout_timer,
+        )
+
+    # --- frames ----------------------------------------------------------------------------------------------------
+
+    def frame(self, path: str) -> Frame | None:
+        """The step's own copy of a frame, None where there is none."""
+        if path in self.frames:
+            return self.frames[path]
+        found = self.execution.frames.get(path)
+        if found is None:
+            return None
+        copy = self.frames[path] = found.copy()
+        return copy
+
+    def peek(self, path: str) -> Frame:
+        """A frame that is there, to read only: no copy is made."""
+        return self.frames.get(path) or self.execution.frames[path]
+
+    def present(self, path: str) -> Frame:
+        frame = self.frame(path)
+        assert frame is not None, f"frame {path!r} is there as long as its children are"
+        return frame
+
+    def add(self, frame: Frame) -> Frame:
+        self.frames[frame.path] = frame
+        return frame
+
+    def remove(self, path: str) -> None:
+        if path in self.execution.frames:
+            self.frames[path] = None
+        else:
+            del self.frames[path]
+
+    def make_ready(self, move: "Callable[[Turn, Frame], None]", frame: Frame) -> None:
+        """Lets `move` carry the frame on when its turn comes."""
+        frame.rest = MOVING
+        self.queue(move, frame)
+
+    def queue(self, move: "Callable[[Turn, Frame], None]", frame: Frame) -> None:
+        """The same for a frame that rests already: more is to be said of it, after the others had their turn."""
+        self._ready.append((move, frame))
+
+    # --- history ---------------------------------------------------------------------------------------------------
+
+    def emit(self, event_type: str, previous: int, details: Details | None = None) -> int:
+        """Adds an event and returns its id."""
+        number = self.next_event_id
+        if number == self._last_event_id:
+            raise HistoryFull
+        self.next_event_id = number + 1
+        self.history.append(make_event((number, previous, event_type, self.at, details)))
+        return number
+
+    def fill_history(self) -> None:
+        """The last event there can be says so."""
+        text = f"The execution reached the maximum number of history events ({quotas.HISTORY_EVENTS})."
+        self.end("fail", "ExecutionFailed", self.next_event_id - 1, Failure(names.RUNTIME, text))
+
+    # --- from state to state ---------------------------------------------------------------------------------------
+
+    def advance(self, frame: Frame) -> None:
+        """Carries a frame from the state it stands before to the next, until it rests, ends or gives way."""
+        nodes, ready = self.nodes, self._ready
+        while True:
+            node = nodes[frame.state]
+            entered = self.emit(node.entered, frame.previous, {"name": node.name, "input": frame.text})
+            frame.entered_event = frame.previous = entered
+            frame.entered_at = self.at
+            frame.retries = ()
+            if not self._work(frame, node):
+                return
+            if ready:
+                ready.append((Turn.advance, frame))
+                return
+            if self.next_event_id > self._pause_at:
+                self._go_on_later(frame)
+                return
+
+    def work(self, frame: Frame) -> None:
+        """Does the work of the state that the frame is in, as after a retry's delay."""
+        if self._work(frame, self.nodes[frame.state]):
+            self.make_ready(Turn.advance, frame)
+
+    def _work(self, frame: Frame, node: Node) -> bool:
+        """Whether the frame stands before its next state now."""
+        try:
+            outcome = node.behave(self, frame)
+        except Failed as failed:
+            return self.fail(frame, self.explained(frame, failed))
+        return outcome is not None and self._leave(frame, node, outcome)
+
+    def complete(self, frame: Frame, result: Json) -> None:
+        """The work that the frame rested for has this result."""
+        node = self.nodes[frame.state]
+        frame.rest = MOVING
+        try:
+            outcome = node.leave(self, frame, result)
+        except Failed as failed:
+            moves = self.fail(frame, self.explained(frame, failed))
+        else:
+            moves = self._leave(frame, node, outcome)
+        if moves:
+            self.make_ready(Turn.advance, frame)
+
+    def _leave(self, frame: Frame, node: Node, outcome: Outcome) -> bool:
+        """Whether there is a next state, which the frame stands before now."""
+        output, assigned, following = outcome
+        text = frame.text if output is frame.input else dumps(output)
+        if exceeds(text, quotas.PAYLOAD_BYTES):
+            return self.fail(frame, too_large(node.name), handled=False)
+        details: dict[str, Any] = {"name": node.name, "output": text}
+        if assigned:
+            values = {name: dumps(value) for name, value in assigned.items()}
+            details["assignedVariables"] = values
+            if exceeds("".join(values.values()), quotas.PAYLOAD_BYTES):
+                return self.fail(frame, too_large(node.name), handled=False)
+            frame.variables = {**frame.variables, **assigned}
+        frame.previous = self.emit(node.exited, frame.previous, details)
+        frame.input = output
+        frame.text = text
+        if following is not None:
+            frame.state = following
+            return True
+        frame.rest = FINISHED
+        if frame.path:
+            self._tell_parent(frame)
+        else:
+            self.output = text
+            self.end("succeed", "ExecutionSucceeded", frame.previous, Failure(), {"output": text})
+        return False
+
+    def _tell_parent(self, frame: Frame) -> None:
+        parent = self.present(parent_of(frame.path))
+        self.nodes[parent.state].child_finished(self, parent, frame)  # type: ignore[attr-defined]
+
+    def _go_on_later(self, frame: Frame) -> None:
+        frame.rest = MOVING
+        self.effects.append(SetTimer(timer=self.timer_name("continue", frame), due=self.at))
+
+    # --- failing ---------------------------------------------------------------------------------------------------
+
+    def explained(self, frame: Frame, failed: Failed) -> Failure:
+        """The failure with AWS's opening, which names the state and where it was entered."""
+        if not failed.prefixed:
+            return failed.failure
+        opening = (
+            f"An error occurred while executing the state '{frame.state}' "
+            f"(entered at the event id #{frame.entered_event}). "
+        )
+        return Failure(failed.failure.error, f"{opening}{failed.failure.cause}")
+
+    def fail_in_turn(self, failure: Failure) -> "Callable[[Turn, Frame], None]":
+        """A move that lets the frame's state fail when its turn comes."""
+
+        def move(turn: Turn, frame: Frame) -> None:
+            if turn.fail(frame, failure):
+                turn.make_ready(Turn.advance, frame)
+
+        return move
+
+    def fail(self, frame: Frame, failure: Failure, *, handled: bool = True) -> bool:
+        """The state of the frame fails: retry, catch, or let the scope fail.
+
+        Returns whether the frame stands before a next state. `handled=False` passes the state's own handlers over.
+        """
+        node = self.nodes[frame.state]
+        if failure.error in UNCATCHABLE:
+            self.end("fail", "ExecutionFailed", frame.previous, failure)
+            return False
+        if handled and self._retry(frame, node, failure):
+            return False
+        if node.is_container:
+            frame.previous = self.emit(f"{node.type}StateFailed", frame.previous)
+        if handled:
+            for catcher in node.catchers:
+                if matches(catcher.names, failure):
+                    return self._catch(frame, node, catcher, failure)
+        self._propagate(frame, failure)
+        return False
+
+    def _retry(self, frame: Frame, node: Node, failure: Failure) -> bool:
+        """Whether the state is tried once more. The first retrier that matches owns the error."""
+        for index, retrier in enumerate(node.retriers):
+            if not matches(retrier.names, failure):
+                continue
+            used = frame.retries or (0,) * len(node.retriers)
+            if used[index] >= retrier.max_attempts:
+                return False
+            frame.retries = (*used[:index], used[index] + 1, *used[index + 1 :])
+            delay = retrier.delay_seconds(used[index] + 1, self.entropy)
+            timer = self.timer_name("retry", frame)
+            frame.rest = AwaitingRetry(timer)
+            self.effects.append(SetTimer(timer=timer, due=self.at + round(delay * 1000)))
+            return True
+        return False
+
+    def _catch(self, frame: Frame, node: Node, catcher: Any, failure: Failure) -> bool:
+        try:
+            output, assigned = catcher.caught(frame.input, error_output(failure), self.environment(frame))
+        except Failed as failed:
+            return self.fail(frame, self.explained(frame, failed), handled=False)
+        return self._leave(frame, node, (output, assigned, catcher.next))
+
+    def _propagate(self, frame: Frame, failure: Failure) -> None:
+        """A scope fails with what none of its handlers took: the container it belongs to, or the execution."""
+        if not frame.path:
+            self.end("fail", "ExecutionFailed", frame.previous, failure)
+            return
+        origin = frame.previous
+        parent = self.present(parent_of(frame.path))
+        self._tear_down(parent, origin, frame.path)
+        parent.previous = origin
+        parent.rest = MOVING
+        if self.fail(parent, failure):
+            self.make_ready(Turn.advance, parent)
+
+    def _tear_down(self, parent: Frame, origin: int, failed_path: str | None) -> None:
+        """Ends all children of a container, in order, each with its events, which all point at the failing one."""
+        rest = parent.rest
+        assert isinstance(rest, AwaitingChildren), f"{parent.path!r} has children to tear down"
+        node = self.nodes[parent.state]
+        for index in range(rest.length):
+            child = self.peek(f"{parent.path}/{index}")
+            is_failed = child.path == failed_path
+            if not isinstance(child.rest, Finished | NotStarted):
+                self._abort(node, child, origin, index, is_failed)
+            self.remove(child.path)
+
+    def _abort(self, node: Node, child: Frame, origin: int, index: int, is_failed: bool) -> None:
+        if node.type == "Map":
+            ending = "MapIterationFailed" if is_failed else "MapIterationAborted"
+            self.emit(ending, origin, {"name": node.name, "index": index})
+        child_node = self.nodes[child.state]
+        if isinstance(child.rest, AwaitingChildren):
+            self._tear_down(child, origin, None)
+        self.cancel(child)
+        # A state that failed has ended by that, but for a Task, which AWS aborts all the same; one that the frame
+        # stands before was never entered.
+        if child.entered_event and (child_node.type == "Task" or not is_failed):
+            self.emit(child_node.aborted, origin)
+
+    # --- the end ---------------------------------------------------------------------------------------------------
+
+    def end(
+        self, trigger: str, event_type: str, previous: int, failure: Failure, details: Details | None = None
+    ) -> None:
+        """The end of the execution: its last event, its status, and nothing left running."""
+        if trigger != "succeed":
+            self._last_event_id = None  # an execution that ends otherwise may use the last event there is
+        self.emit(event_type, previous, failure_details(failure) if details is None else details)
+        self.status = EXECUTION.follow(self.status, trigger)
+        self.stopped_at = self.at
+        if self.status is not ExecutionStatus.TIMED_OUT:  # DescribeExecution gives neither error nor cause then
+            self.failure = failure
+        for path in [*self.execution.frames, *(path for path in self.frames if path not in self.execution.frames)]:
+            if self.frames.get(path, MOVING) is not None:  # else gone
+                self.cancel(self.peek(path))
+        if self.timeout_timer is not None:
+            self.effects.append(CancelTimer(timer=self.timeout_timer))
+            self.timeout_timer = None
+        self._ready.clear()
+        self.effects.append(FinishExecution(status=self.status))
+
+    def cancel(self, frame: Frame) -> None:
+        """Ends what the frame waits for."""
+        match frame.rest:
+            case AwaitingTask() as rest:
+                self.effects.append(CancelTask(token=rest.token))
+                self.cancel_task_timers(rest)
+            case AwaitingTimer(timer) | AwaitingRetry(timer):
+                self.effects.append(CancelTimer(timer=timer))
+            case Moving() | NotStarted() | AwaitingChildren() | Finished():
+                pass
+
+    def cancel_task_timers(self, rest: AwaitingTask) -> None:
+        for timer in (rest.timeout_timer, rest.heartbeat_timer):
+            if timer is not None:
+                self.effects.append(CancelTimer(timer=timer))
+
+    # --- what states ask for ---------------------------------------------------------------------------------------
+
+    def environment(self, frame: Frame, token: str | None = None) -> Environment:
+        return Environment(self, frame, token)
+
+    def timer_name(self, purpose: str, frame: Frame) -> str:
+        """A name that no other timer of the execution has."""
+        return f"{purpose}:{frame.path}:{self.next_event_id}"
+
+    def context(self, frame: Frame, token: str | None, item: Mapping[str, Json] | None) -> dict[str, Json]:
+        """The context object, with its members in AWS's order."""
+        node = self.nodes[frame.state]
+        state: dict[str, Json] = {"Name": frame.state, "EnteredTime": timestamps.render(frame.entered_at)}
+        if node.type == "Task":
+            state["RetryCount"] = sum(frame.retries)
+        context: dict[str, Json] = {**self._execution_context, "State": state}
+        if token is None and isinstance(frame.rest, AwaitingTask):
+            token = frame.rest.token
+        if token is not None:
+            context["Task"] = {"Token": token}
+        if item is not None:
+            context["Map"] = {"Item": item}
+        return context
+
+    @cached_property
+    def _execution_context(self) -> dict[str, Json]:
+        execution = self.execution
+        about = {
+            "Id": execution.arn,
+            "Input": loads(execution.input),
+            "StartTime": timestamps.render(execution.started_at),
+            "Name": execution.name,
+            "RoleArn": execution.role_arn,
+        }
+        if not execution.is_synchronous:
+            about["RedriveCount"] = execution.redrive_count
+        machine = {"Id": execution.state_machine_arn, "Name": execution.state_machine_name}
+        return {"Execution": about, "StateMachine": machine}
+
+    def containers(self, path: str) -> tuple[tuple[str, int], ...]:
+        """The containers around a frame, outermost first, each with the branch or iteration."""
+        around: list[tuple[str, int]] = []
+        while path:
+            outer = parent_of(path)
+            frame = self.peek(outer)
+            around.append((frame.state, index_of(path)))
+            path = outer
+        return tuple(reversed(around))

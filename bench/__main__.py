@@ -130,7 +130,9 @@ def main(prefix: str, no_moto: bool, as_text: bool, profiled: str | None) -> Non
         return
     show(tables["runs"], "Runs: from the start of the execution to its end, the definition loaded before")
     show(tables["loads"], "Load of the definition: read, checked, compiled (moto: CreateStateMachine)")
-    print(f"{result['machine']['processor']}, {result['machine']['python']}; kept in {path}")
+    about = result["machine"]
+    print(f"One unit, ratio and targets go by the best sample. Kept in {path}")
+    print(f"{about['processor']}, {about['cpus']} CPUs, load {about['load']:.1f}, {about['python']}")
 
 
 def _show_profile(name: str) -> None:

@@ -78,7 +78,7 @@ def _sampled(workload: Workload, case: Case, executions: int) -> tuple[float, ..
             _verify(ended, case)
             return seconds
 
-        return repeated(sample, least=1, most=20)
+        return repeated(sample, least=2, most=20)
 
 
 def create(client: Any, name: str, case: Case) -> str:

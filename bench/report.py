@@ -34,7 +34,7 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """How many times as much moto needs for one unit; by the medians."""
+        """How many times as much moto needs for one unit, by the best samples."""
         if isinstance(self.stepwell, Measurement) and isinstance(self.moto, Measurement):
             return self.moto.per_unit / self.stepwell.per_unit
         return None
@@ -135,11 +135,12 @@ def _figure(figure: Figure) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on."""
+    """What the figures depend on. `load` is the system's load average over the last minute."""
     return {
         "system": platform.platform(),
         "processor": _processor(),
         "cpus": os.cpu_count(),
+        "load": os.getloadavg()[0],
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "versions": {name: _version(name) for name in ("stepwell", "moto", "boto3", "orjson", "pydantic")},
     }

@@ -5,10 +5,11 @@ The figures are made from the reports, so they are whole under xdist too.
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 
-from conformance.cases import VARIABLE, Case, Selection, select
+from conformance.cases import VARIABLE, Selection, select
 from conformance.misses import reason_not_to_run
 
 SELECTION = pytest.StashKey[Selection]()
@@ -56,9 +57,5 @@ def _counted(terminalreporter: pytest.TerminalReporter) -> list[tuple[str, str]]
     return rows
 
 
-def _line(first: str, rest: object) -> str:
-    return f"{first:<26}" + "".join(f"{cell!s:>9}" for cell in rest)  # type: ignore[attr-defined]
-
-
-def id_of(case: Case) -> str:
-    return case.id
+def _line(first: str, rest: Iterable[object]) -> str:
+    return f"{first:<26}" + "".join(f"{cell!s:>9}" for cell in rest)

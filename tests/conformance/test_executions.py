@@ -26,8 +26,8 @@ def test_the_recorded_cases_are_there(request: pytest.FixtureRequest) -> None:
 
 
 def test_every_listed_case_exists(request: pytest.FixtureRequest) -> None:
-    selection = request.config.stash[SELECTION]
-    if selection.recorded != RECORDED:
-        pytest.skip("the list is about the recorded cases, and others are run")
+    places = [OWN, RECORDED] if request.config.stash[SELECTION].recorded == RECORDED else [OWN]
+    known = [case for place in places for case in read(place)]
+    families = {case.family for case in known}
 
-    assert listed_cases() <= {case.id for place in (OWN, RECORDED) for case in read(place)}
+    assert {name for name in listed_cases() if name.partition("/")[0] in families} <= {case.id for case in known}

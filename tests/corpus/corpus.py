@@ -25,6 +25,8 @@ needs_validation_cases = pytest.mark.skipif(
 KNOWN = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": "123456789012"}
 SUBSTITUTION = re.compile(r"[$#]\{([^${}]*)\}")
 
+PARTITION = re.compile(r"^arn:[$#]\{[^${}]*\}:")
+
 NUMERIC = re.compile(
     r"(Timeout|Heartbeat|Interval|MaxDelay)?Seconds|MaxAttempts|BackoffRate|MaxConcurrency|MaxItems(PerBatch)?"
     r"|MaxInputBytesPerBatch|ToleratedFailure(Count|Percentage)|Numeric\w+(?<!Path)"
@@ -50,7 +52,8 @@ def resolve(definition: Any) -> Any:
     """The definition with its `${...}` resolved as the corpus's README says.
 
     `${AWS::Region}` and its like get values, a Task's Resource that is one `${Name}` becomes a Lambda function's ARN, a
-    number that is one becomes 1, and the rest becomes its own name.
+    number that is one becomes 1, and the rest becomes its own name: but `aws` where an ARN has its partition, for which
+    some templates have a name of their own.
     """
     return _resolved(definition, "")
 
@@ -72,6 +75,7 @@ def _resolved(value: Any, field: str) -> Any:
 
 
 def _text(text: str) -> str:
+    text = PARTITION.sub("arn:aws:", text)
     return SUBSTITUTION.sub(lambda found: KNOWN.get(found[1]) or _name(found[1]), text)
 
 

@@ -245,3 +245,20 @@ def test_an_indefinite_path_that_finds_nothing_gives_an_empty_array(path):
 
 def test_a_slice_of_an_object_is_an_error():
     assert run(machine(Pick=pass_(Parameters={"found.$": "$[1:5]"})), {}).error == "States.Runtime"
+
+
+def test_a_token_is_in_the_context_object_only_where_somebody_can_answer_with_it():
+    for resource, has_token in [
+        ("arn:aws:states:::lambda:invoke", False),
+        ("arn:aws:states:::lambda:invoke.waitForTaskToken", True),
+        ("arn:aws:states:::states:startExecution.sync:2", True),
+        ("arn:aws:states:us-east-1:123456789012:activity:work", True),
+    ]:
+        ran = run(machine(Ask=task(resource, Parameters={"all.$": "$$"})), behaviour=echoes)
+        assert ('"Task"' in ran.requests[0].input) is has_token
+
+
+def test_a_filter_may_compare_with_a_word_without_quotes():
+    definition = machine(Pick=pass_(Parameters={"found.$": "$.labels[?(@.Name==Receipt)].n"}))
+
+    assert run(definition, {"labels": [{"Name": "Receipt", "n": 1}, {"Name": "Dog", "n": 2}]}).output == {"found": [1]}

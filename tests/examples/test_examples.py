@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from stepwell.adapters.command.main import main
+from stepwell.adapters.command.main import invoke
 from stepwell.adapters.tasks.bindings import load_module
 from stepwell.local import run
 
@@ -46,19 +46,19 @@ def beside_the_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.usefixtures("beside_the_examples")
 @pytest.mark.parametrize(("words", "shown"), list(documented()))
 def test_a_documented_command_ends_as_its_readme_shows(
-    words: list[str], shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str], shown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", words)
+    command, *arguments = words
+    assert command == "stepwell"
 
-    with pytest.raises(SystemExit) as ended:
-        raise SystemExit(main())
+    code = invoke(arguments)
     printed = capsys.readouterr()
 
     if shown:
-        assert not ended.value.code, printed.err
+        assert code == 0, printed.err
         assert json.loads(printed.out) == json.loads(shown)
     else:
-        assert ended.value.code == 1, printed.err
+        assert code == 1, printed.err
 
 
 def test_every_example_has_a_readme_with_commands() -> None:

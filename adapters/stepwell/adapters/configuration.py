@@ -34,9 +34,7 @@ class Configuration:
     """Where the file is, and with it the modules it names; None where there is no file."""
 
 
-def read_configuration(
-    directory: Path | None = None, environment: Mapping[str, str] | None = None
-) -> Configuration:
+def read_configuration(directory: Path | None = None, environment: Mapping[str, str] | None = None) -> Configuration:
     """The configuration that holds in a directory (the working directory); raises InvalidConfiguration."""
     environment = os.environ if environment is None else environment
     data = environment.get("STEPWELL_DATA")

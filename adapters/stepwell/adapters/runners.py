@@ -1,13 +1,15 @@
 """How a host has things run beside itself: on daemon threads, and coroutines on one event loop."""
 
-import asyncio
 import inspect
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepwell.engine.ports import Call, Done
+
+if TYPE_CHECKING:
+    import asyncio  # elsewhere imported where a coroutine shows up: it takes 25 ms
 
 IDLE_SECONDS = 10
 """A thread without work ends after this time."""
@@ -67,6 +69,8 @@ class ThreadRunner:
         """Cancels what runs on the event loop and ends it. Threads that still run are left to end with the process."""
         if self._loop is None:
             return
+        import asyncio
+
         asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop)
         if self._loop_thread is not None:
             self._loop_thread.join(CLOSING_SECONDS)
@@ -78,6 +82,8 @@ class ThreadRunner:
             try:
                 value = call.function(*call.arguments)
                 if inspect.iscoroutine(value):  # a plain function that hands a coroutine on
+                    import asyncio
+
                     value = asyncio.run(value)
             except BaseException as error:  # noqa: BLE001 - SystemExit too must not end our thread without an answer
                 answer(None, error)
@@ -111,6 +117,8 @@ class ThreadRunner:
     # --- coroutines -------------------------------------------------------------------------------------------------
 
     def _run_coroutine(self, call: Call, answer: Done) -> Callable[[], None]:
+        import asyncio
+
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             self._loop_thread = threading.Thread(
@@ -131,13 +139,15 @@ class ThreadRunner:
         return lambda: (future.cancel(), None)[1]
 
 
-def _serve_loop(loop: asyncio.AbstractEventLoop) -> None:
+def _serve_loop(loop: "asyncio.AbstractEventLoop") -> None:
     loop.run_forever()
     loop.close()
 
 
 async def _cancel_all() -> None:
     """Cancels all other coroutines of the loop, lets them clean up, and ends the loop."""
+    import asyncio
+
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()

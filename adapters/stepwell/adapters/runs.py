@@ -7,19 +7,20 @@ says so, a second one ends the work where it stands.
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from types import FrameType
 from typing import Any
 
-from stepwell.definitions.check import load
-
 from stepwell.adapters.definition_files import LoadedDefinition, read_definition
 from stepwell.adapters.hosts.local import LocalHost
+from stepwell.definitions.check import load
 from stepwell.definitions.json_text import dumps
 from stepwell.definitions.model import StateMachine, StateMachineType
+from stepwell.definitions.problems import InvalidDefinition, Problem
+from stepwell.definitions.source import Source
 from stepwell.engine import arns
 from stepwell.engine.errors import ExecutionDoesNotExist
 from stepwell.engine.events import ExecutionStopped
@@ -54,14 +55,26 @@ def prepare(definition: Definition) -> Prepared:
         arn = arns.state_machine_arn("machine")
         return Prepared(program=compile_program(definition), definition=text, machine_arn=arn)
     loaded = read_definition(definition)
-    machine = load(loaded.source, type=loaded.type)
+    kind = StateMachineType(loaded.type)
+    machine = load(loaded.source, type=kind)
+    try:
+        program = compile_program(machine)
+    except InvalidDefinition as fault:
+        raise InvalidDefinition(list(_placed(fault.problems, loaded.source)), loaded.source.name) from None
     return Prepared(
-        program=compile_program(machine),
+        program=program,
         definition=_text_of(loaded),
         machine_arn=arns.state_machine_arn(loaded.machine_name),
-        type=StateMachineType(loaded.type),
+        type=kind,
         made_up=loaded.made_up,
     )
+
+
+def _placed(problems: Iterable[Problem], source: Source) -> Iterator[Problem]:
+    """The problems with their places in the text."""
+    for problem in problems:
+        line, column = source.locate(problem.location) or (None, None)
+        yield replace(problem, line=line, column=column)
 
 
 def _text_of(loaded: LoadedDefinition) -> str:

@@ -16,6 +16,10 @@ from stepwell.definitions.jsonpath import InvalidPath, Path, PathNotFound, compi
 VARIABLE = re.compile(r"\$(?P<name>[^\W\d]\w*)(?P<rest>.*)", re.S)
 """A variable and what follows: names are Unicode identifiers."""
 
+BARE_WORD = re.compile(r"([=!]=\s*)(?!(?:true|false|null)\b)([A-Za-z_]\w*)(?=\s*[)\]&|])")
+"""A word without quotes as an operand of a filter, `[?(@.Name==Receipt)]`: definitions that AWS itself publishes compare
+so, and mean the text; JsonPath's own grammar has no such thing."""
+
 Wording = Callable[[str, str, Json], str]
 """A cause from: the path as written, JsonPath's own message, the field's document."""
 
@@ -47,7 +51,17 @@ def variable_of(text: str) -> str | None:
 
 def parse_path(text: str) -> Path:
     """The JSONPath behind the root; raises InvalidPath where it is none."""
-    return compile_path(split_root(text)[1])
+    return _compile(split_root(text)[1])
+
+
+def _compile(text: str) -> Path:
+    try:
+        return compile_path(text)
+    except InvalidPath:
+        quoted = BARE_WORD.sub(r"\1'\2'", text)
+        if quoted == text:
+            raise
+        return compile_path(quoted)
 
 
 def is_reference_path(text: str) -> bool:
@@ -83,7 +97,7 @@ def compile_reader(text: str, wording: Wording = invalid_path) -> Expression:
     Raises InvalidPath where the text is no path.
     """
     root, rest = split_root(text)
-    path = compile_path(rest)
+    path = _compile(rest)
     read = path.read if path.definite else _lenient(path)
     if root is None:
         if path.keys == ():

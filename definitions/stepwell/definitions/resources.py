@@ -16,9 +16,8 @@ Pattern = Literal["", "sync", "sync:2", "waitForTaskToken"]
 
 PATTERNS: dict[str, Pattern] = {"": "", "sync": "sync", "sync:2": "sync:2", "waitForTaskToken": "waitForTaskToken"}
 
-ARN = re.compile(
-    r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9-]+):(?P<region>[^:]*):(?P<account>[^:]*):(?P<rest>.+)"
-)
+# Documentation writes the partition as `<PARTITION>`, templates as what they call it: any name will do.
+ARN = re.compile(r"arn:[^:]+:(?P<service>[a-z0-9-]+):(?P<region>[^:]*):(?P<account>[^:]*):(?P<rest>.+)")
 INTEGRATION = re.compile(
     r"(?P<service>(?:aws-sdk:)?[A-Za-z0-9-]+):(?P<action>[A-Za-z0-9]+)(?:\.(?P<pattern>sync|sync:2|waitForTaskToken))?"
 )

@@ -95,6 +95,8 @@ class Frame:
     """All that can be read here, outer ones included; replaced, never changed, by an assignment."""
     previous: int = 0
     """The id that the frame's next event names as its predecessor."""
+    entered_from: int = 0
+    """The predecessor of the event with which the state was entered."""
     entered_event: int = 0
     entered_at: int = 0
     retries: tuple[int, ...] = ()
@@ -109,6 +111,7 @@ class Frame:
             text=self.text,
             variables=self.variables,
             previous=self.previous,
+            entered_from=self.entered_from,
             entered_event=self.entered_event,
             entered_at=self.entered_at,
             retries=self.retries,

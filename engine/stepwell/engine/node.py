@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from stepwell.definitions import model
 from stepwell.definitions.expressions import Json
-from stepwell.engine.dataflow import Flow, JsonPathFlow, Variables, compile_caught
+from stepwell.engine.flows import FLOWS, Flow, Variables
 from stepwell.engine.retry import Catcher, Retrier, compile_retrier
 
 if TYPE_CHECKING:
@@ -22,25 +22,38 @@ Outcome = tuple[Json, Variables | None, str | None]
 class Node:
     """One state, ready to run."""
 
-    __slots__ = ("aborted", "catchers", "entered", "exited", "flow", "name", "next", "retriers", "type")
+    __slots__ = (
+        "aborted",
+        "can_be_called_back",
+        "catchers",
+        "entered",
+        "exited",
+        "flow",
+        "name",
+        "next",
+        "retriers",
+        "type",
+    )
 
     is_container: ClassVar[bool] = False
 
-    def __init__(self, name: str, state: model.BaseState) -> None:
+    def __init__(self, name: str, state: model.BaseState, language: model.QueryLanguage) -> None:
         self.name = name
         self.type = state.type
         self.entered = f"{state.type}StateEntered"
         self.exited = f"{state.type}StateExited"
         self.aborted = f"{state.type}StateAborted"
         self.next = state.next if isinstance(state, model.StepState) else None
-        self.flow: Flow = JsonPathFlow(state)
+        self.can_be_called_back = False
+        """Whether the context object holds a task token: only where somebody can answer with it."""
+        self.flow: Flow = FLOWS[language](state)
         self.retriers: tuple[Retrier, ...] = ()
         self.catchers: tuple[Catcher, ...] = ()
         if isinstance(state, model.WorkState):
             self.retriers = tuple(compile_retrier(retrier) for retrier in state.retry)
             self.catchers = tuple(
-                Catcher(names=catcher.error_equals, next=catcher.next, caught=compile_caught(catcher))
-                for catcher in state.catch
+                Catcher(names=catcher.error_equals, next=catcher.next, caught=self.flow.caught(index))
+                for index, catcher in enumerate(state.catch)
             )
 
     def behave(self, turn: "Turn", frame: "Frame") -> Outcome | None:

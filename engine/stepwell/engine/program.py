@@ -24,7 +24,7 @@ def compile_program(machine: model.StateMachine) -> Program:
         raise InvalidDefinition(problems)
     return Program(
         start_at=machine.start_at,
-        nodes={name: NODES[state.type](name, state) for name, state in machine.walk()},
+        nodes={name: NODES[state.type](name, state, machine.language_of(state)) for name, state in machine.walk()},
         timeout_seconds=machine.timeout_seconds,
         machine=machine,
     )

@@ -1,12 +1,11 @@
 """Retriers and catchers: which of them an error belongs to, and how long a retry waits."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from stepwell.definitions import failure, model
-from stepwell.definitions.expressions import Entropy, Environment, Json
+from stepwell.definitions.expressions import Entropy
 from stepwell.definitions.failure import Failure
-from stepwell.engine.dataflow import Exit
+from stepwell.engine.flows import Finish
 
 UNCATCHABLE = frozenset({failure.RUNTIME})
 """Errors that no handler sees: the execution fails at once, from whatever depth."""
@@ -45,7 +44,7 @@ class Retrier:
 class Catcher:
     names: tuple[str, ...]
     next: str
-    caught: Callable[[Json, Json, Environment], Exit]
+    caught: Finish
 
 
 def compile_retrier(retrier: model.Retrier) -> Retrier:

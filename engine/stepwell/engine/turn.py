@@ -192,6 +192,7 @@ class Turn:
         nodes, ready = self.nodes, self._ready
         while True:
             node = nodes[frame.state]
+            frame.entered_from = frame.previous
             entered = self.emit(node.entered, frame.previous, {"name": node.name, "input": frame.text})
             frame.entered_event = frame.previous = entered
             frame.entered_at = self.at
@@ -241,9 +242,10 @@ class Turn:
         if assigned:
             values = {name: dumps(value) for name, value in assigned.items()}
             details["assignedVariables"] = values
-            if exceeds("".join(values.values()), quotas.PAYLOAD_BYTES):
+            variables = {**frame.variables, **assigned}
+            if exceeds("".join(values.values()), quotas.PAYLOAD_BYTES) or _are_too_large(variables):
                 return self.fail(frame, too_large(node.name), handled=False)
-            frame.variables = {**frame.variables, **assigned}
+            frame.variables = variables
         frame.previous = self.emit(node.exited, frame.previous, details)
         frame.input = output
         frame.text = text
@@ -269,14 +271,29 @@ class Turn:
     # --- failing ---------------------------------------------------------------------------------------------------
 
     def explained(self, frame: Frame, failed: Failed) -> Failure:
-        """The failure with AWS's opening, which names the state and where it was entered."""
-        if not failed.prefixed:
-            return failed.failure
-        opening = (
-            f"An error occurred while executing the state '{frame.state}' "
-            f"(entered at the event id #{frame.entered_event}). "
-        )
-        return Failure(failed.failure.error, f"{opening}{failed.failure.cause}")
+        """The failure with AWS's opening, which names the state and where it was entered.
+
+        An expression of JSONata that failed leaves an event of its own.
+        """
+        failure = failed.failure
+        if failed.prefixed:
+            opening = (
+                f"An error occurred while executing the state '{frame.state}' "
+                f"(entered at the event id #{frame.entered_event}). "
+            )
+            failure = Failure(failure.error, f"{opening}{failure.cause}")
+        if failure.error == names.QUERY_EVALUATION_ERROR:
+            self._tell_of_evaluation(frame, failure, failed.location)
+        return failure
+
+    def _tell_of_evaluation(self, frame: Frame, failure: Failure, location: str | None) -> None:
+        """What is evaluated as the state is entered points at the event before it, but for Wait (both recorded)."""
+        is_entering = frame.previous == frame.entered_event and self.nodes[frame.state].type != "Wait"
+        details = {**failure_details(failure), "state": frame.state}
+        if location is not None:
+            details["location"] = location
+        previous = frame.entered_from if is_entering else frame.previous
+        frame.previous = self.emit("EvaluationFailed", previous, details)
 
     def fail_in_turn(self, failure: Failure) -> "Callable[[Turn, Frame], None]":
         """A move that lets the frame's state fail when its turn comes."""
@@ -424,7 +441,7 @@ class Turn:
         context: dict[str, Json] = {**self._execution_context, "State": state}
         if token is None and isinstance(frame.rest, AwaitingTask):
             token = frame.rest.token
-        if token is not None:
+        if token is not None and node.can_be_called_back:
             context["Task"] = {"Token": token}
         if item is not None:
             context["Map"] = {"Item": item}
@@ -440,6 +457,8 @@ class Turn:
             "Name": execution.name,
             "RoleArn": execution.role_arn,
         }
+        if execution.type is StateMachineType.EXPRESS:  # has an order of its own (recorded)
+            about = {name: about[name] for name in ("Id", "Input", "Name", "RoleArn", "StartTime")}
         if not execution.is_synchronous:
             about["RedriveCount"] = execution.redrive_count
         machine = {"Id": execution.state_machine_arn, "Name": execution.state_machine_name}
@@ -454,3 +473,10 @@ class Turn:
             around.append((frame.state, index_of(path)))
             path = outer
         return tuple(reversed(around))
+
+
+def _are_too_large(variables: dict[str, Json]) -> bool:
+    """Whether all variables together break their quota; few cannot, as each has a quota of its own."""
+    if len(variables) * quotas.PAYLOAD_BYTES <= quotas.VARIABLES_BYTES:
+        return False
+    return exceeds("".join(map(dumps, variables.values())), quotas.VARIABLES_BYTES)

@@ -9,13 +9,15 @@ Exit codes: 0 well, 1 not well (an execution that did not succeed, a definition 
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 
 import click
 
-from stepwell.adapters.command.output import say
+from stepwell.adapters.command.output import give_up, say
 
 SUBCOMMANDS = {
     "run": "Run a state machine and watch it move.",
@@ -23,6 +25,9 @@ SUBCOMMANDS = {
     "history": "Show what happened in an execution, event by event.",
     "list": "List the executions that were run, the newest first.",
 }
+
+
+GRACE_SECONDS = 2
 
 
 class Interrupted(click.ClickException):
@@ -87,13 +92,13 @@ def invoke(arguments: Sequence[str]) -> int:
         return 2
     except click.UsageError as fault:
         hint = f" (see `{fault.ctx.command_path} --help`)" if fault.ctx else ""
-        say(f"{fault.format_message()}{hint}")
+        say(f"{fault.format_message().rstrip('.')}{hint}")
         return 2
     except click.ClickException as fault:
         say(fault.format_message())
         return fault.exit_code
-    except BrokenPipeError:
-        _forget_stdout()
+    except BrokenPipeError:  # of rich, or of click's help
+        give_up(sys.stdout)
         return 1
     return code if isinstance(code, int) else 0
 
@@ -110,11 +115,13 @@ def main() -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _forget_stdout()
+        give_up(sys.stdout)
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        threading.Thread(target=_end_all_the_same, args=(code,), daemon=True).start()
     return code
 
 
-def _forget_stdout() -> None:
-    """Nobody reads stdout any more: what is left in its buffer must not fail once more when Python ends."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _end_all_the_same(code: int) -> None:
+    """Ends the process where a function that was given up has left a thread behind that Python would wait for."""
+    time.sleep(GRACE_SECONDS)
+    os._exit(code)

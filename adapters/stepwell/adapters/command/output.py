@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LONGEST_LINE = 2000
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+ASCII = str.maketrans("◷↻✓✗■·…×" + SPINNER, "~r+x--~x" + "*" * len(SPINNER))
 LARGEST_IN_COLOUR = 20_000
 """Characters of JSON: colouring more takes longer than a person likes to wait."""
 
@@ -43,19 +46,38 @@ def one_line(text: str, longest: int = LONGEST_LINE) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
+def spelled(text: str, encoding: str) -> str:
+    """The text in characters that the terminal knows."""
+    if encoding.lower().startswith("utf"):
+        return text
+    return text.translate(ASCII).encode("ascii", "replace").decode()
+
+
 def say(text: str) -> None:
     """One line on stderr, with who says it."""
     write(sys.stderr, f"stepwell: {one_line(text)}\n")
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Text to a stream that may not know all of its characters."""
+    """Text to a stream that may not know all of its characters, and that may have nobody at its other end."""
     try:
-        stream.write(text)
-    except UnicodeEncodeError:
-        encoding = stream.encoding or "ascii"
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    stream.flush()
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:
+            encoding = stream.encoding or "ascii"
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except BrokenPipeError:
+        give_up(stream)
+    except OSError as fault:
+        give_up(stream)
+        raise CannotWrite(f"cannot write the output: {fault.strerror}") from None
+
+
+def give_up(stream: TextIO) -> None:
+    """Lets a stream that cannot be written swallow what is left in its buffer, or it fails again when Python ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def write_json(value: Any) -> None:
@@ -94,8 +116,16 @@ def table(rows: Iterable[tuple[str, ...]], titles: tuple[str, ...]) -> str:
     """Rows as aligned columns, the last of them as long as it is."""
     every = [titles, *rows]
     widths = [max(len(row[column]) for row in every) for column in range(len(titles) - 1)]
-    lines = ("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in every)
+    lines = (
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in every
+    )
     return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+class CannotWrite(click.ClickException):
+    """Nothing can be written where the output goes: one line, exit 1."""
+
+    exit_code = 1
 
 
 class CannotBeDone(click.ClickException):

@@ -50,7 +50,7 @@ def _draw(problem: Problem, file: str, source: list[str], stream: TextIO) -> Non
     target = console(stderr=stream is sys.stderr)
     code, _, message = rest.partition(" ")
     shown = Text.assemble((place, "bold"), ": ", (problem.severity.value, colour), " ", (code, "dim"), " ", message)
-    target.print(shown, soft_wrap=True)
+    target.print(shown, overflow="fold")
     if problem.line is None or problem.column is None or problem.line > len(source):
         return
     line, caret = excerpt(source[problem.line - 1], problem.column, target.width - len(INDENT))

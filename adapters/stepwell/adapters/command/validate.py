@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from stepwell.definitions.check import diagnose
-
 from stepwell.adapters.command.output import console, is_terminal, write, write_json
 from stepwell.adapters.command.problems import show_problems
 from stepwell.adapters.definition_files import UnreadableDefinition, read_definition
+from stepwell.definitions.check import examine
+from stepwell.definitions.model import StateMachineType
 from stepwell.definitions.problems import InvalidDefinition, Problem, Severity
 
 UNREADABLE = "UNREADABLE_DEFINITION"
@@ -55,7 +55,7 @@ def diagnosed(file: str) -> tuple[str, tuple[Problem, ...]]:
     try:
         loaded = read_definition(Path(file))
         path = str(loaded.path) if loaded.path else path
-        return path, tuple(diagnose(loaded.source, type=loaded.type))
+        return path, (*examine(loaded.source, type=StateMachineType(loaded.type)), *loaded.source.duplicates)
     except UnreadableDefinition as fault:
         message = str(fault).removeprefix(f"{path}: ")
         return path, (Problem(None, UNREADABLE, message),)

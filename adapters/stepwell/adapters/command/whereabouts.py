@@ -4,8 +4,8 @@ A history is one flat list, and most of its events do not say where they belong.
 though, and by following that the line of control of each is found: a path as in `stepwell.engine.execution`, `""` for
 the root, `/0/17` for iteration 17 of a Map in branch 0 of a Parallel.
 
-What is torn down with a container that failed points at the event of the failure, not at its own past: there, and only
-there, a path may be that of the failure.
+What is torn down with a container that failed points at the event of the failure, not at its own past. Of a Map its
+iterations are named; of a Parallel nothing is, and such a path is that of the Parallel.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ class Whereabouts:
         self._paths = {0: ""}
         self._states: dict[str, str] = {}
         """The state that each line of control entered last."""
+        self._entries: set[int] = set()
         self._containers: dict[str, tuple[str, str]] = {}
         """Name and type of the Parallel or Map that a line of control stands in."""
         self._branches: dict[int, int] = {}
@@ -33,7 +34,12 @@ class Whereabouts:
         path = self._paths[event.id] = self._find(event, event.type)
         if event.type.endswith("StateEntered") and event.details:
             self._states[path] = event.details["name"]
+            self._entries.add(event.id)
         return path
+
+    def path_of_id(self, event_id: int) -> str:
+        """The path of an event that was taken; that of the root for one that was not."""
+        return self._paths.get(event_id, "")
 
     def _find(self, event: HistoryEvent, kind: str) -> str:
         before = self._paths.get(event.previous_event_id, "")
@@ -50,32 +56,39 @@ class Whereabouts:
             branch = self._branches[event.previous_event_id]
             self._branches[event.previous_event_id] += 1
             return f"{before}/{branch}"
-        if kind.endswith("StateAborted") and event.previous_event_id == self._torn_down[0]:
-            return self._torn_down[1]
+        if kind.endswith("StateAborted"):
+            return self._aborted(event, before)
         return before
+
+    def _aborted(self, event: HistoryEvent, before: str) -> str:
+        """A state without a name: in an iteration that the event before has named, or in some branch of a Parallel."""
+        at = self._torn_down[1] if event.previous_event_id == self._torn_down[0] else ""
+        if event.type in ("MapStateAborted", "ParallelStateAborted"):
+            return self._container_ended(event.type, at or before, "")
+        return at or next((at for at in _outwards(before) if at in self._containers), before)
 
     def _iteration(self, event: HistoryEvent, before: str, name: str) -> str:
         is_torn_down = event.type.endswith(("Failed", "Aborted"))
         if is_torn_down and event.previous_event_id == self._torn_down[0]:
             before = self._torn_down[1]
-        outer = next((at for at in _outwards(before) if self._containers.get(at, ("", ""))[0] == name), before)
+        outer = next((at for at in (*_outwards(before), *self._containers) if self._name_at(at) == name), before)
         path = f"{outer}/{(event.details or {}).get('index', 0)}"
         if is_torn_down:
             self._torn_down = event.previous_event_id, path
         return path
 
+    def _name_at(self, path: str) -> str:
+        return self._containers.get(path, ("", ""))[0]
+
     def _container_started(self, event: HistoryEvent, kind: str, before: str) -> str:
-        """A container that starts once more, after a retry, points at the failure deep within it."""
-        known = (at for at in _outwards(before) if self._containers.get(at, ("", ""))[1] == kind)
-        is_first = self._states.get(before) is not None and before not in self._containers
-        path = before if is_first and not self._is_retried(before, kind) else next(known, before)
+        path = before
+        if event.previous_event_id not in self._entries:  # it starts once more, after a failure somewhere within it
+            known = (at for at in _outwards(before) if self._containers.get(at, ("", ""))[1] == kind)
+            path = next(known, before)
         self._containers[path] = self._states.get(path, ""), kind
         if kind == "Parallel":
             self._branches[event.id] = 0
         return path
-
-    def _is_retried(self, path: str, kind: str) -> bool:
-        return False
 
     def _container_ended(self, kind: str, before: str, name: str) -> str:
         wanted = kind.partition("State")[0]

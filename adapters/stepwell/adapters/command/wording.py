@@ -4,16 +4,21 @@ from stepwell.definitions.json_text import InvalidJson, loads
 
 
 def duration(milliseconds: int) -> str:
-    """`850 ms`, `1.2 s`, `12 s`, `1 m 05 s`, `2 h 03 m`, `3 d 04 h`."""
+    """How long something took: `850 ms`, `1.2 s`, `1 m 05 s`, `2 h 03 m`, `3 d 04 h`."""
     if milliseconds < 1000:
         return f"{milliseconds} ms"
     if milliseconds < 59_950:
-        return f"{milliseconds / 1000:.1f} s".replace(".0 s", " s")
+        return f"{milliseconds / 1000:.1f} s"
     seconds = round(milliseconds / 1000)
     for unit, size, below, part in (("m", 60, "s", 1), ("h", 3600, "m", 60), ("d", 86_400, "h", 3600)):
         if seconds < size * {"m": 60, "h": 24, "d": 1 << 62}[unit]:
             return f"{seconds // size} {unit} {seconds % size // part:02} {below}"
     raise AssertionError("no number of days is too large")
+
+
+def delay(milliseconds: int) -> str:
+    """How long until something: as `duration`, without a decimal that says nothing."""
+    return duration(max(0, milliseconds)).replace(".0 s", " s")
 
 
 def reason(cause: str | None) -> str:

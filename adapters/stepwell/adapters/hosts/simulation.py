@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from stepwell.definitions.check import parse
-
 from stepwell.adapters.clocks import VirtualClock
 from stepwell.adapters.stores.memory import MemoryStore
+from stepwell.definitions.check import parse
 from stepwell.definitions.json_text import dumps
 from stepwell.definitions.model import StateMachine, StateMachineType
 from stepwell.engine import arns

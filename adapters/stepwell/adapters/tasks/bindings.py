@@ -116,7 +116,7 @@ def load_module(reference: str) -> ModuleType:
         return importlib.import_module(reference)
     except UnusableFunction:
         raise
-    except Exception as error:  # whatever the user's module raises
+    except (Exception, SystemExit) as error:  # whatever the user's module raises
         raise UnusableFunction(f"{reference}: cannot be imported: {type(error).__name__}: {error}") from error
 
 

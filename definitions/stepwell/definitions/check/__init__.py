@@ -17,6 +17,7 @@ Rule 2: what AWS is not known to refuse is accepted: rejecting a definition that
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -24,7 +25,9 @@ from stepwell.definitions.check import fields, references, rules, structure
 from stepwell.definitions.check.walk import INVALID, Fault, Path, nodes
 from stepwell.definitions.model import Json, StateMachine, StateMachineType
 from stepwell.definitions.problems import InvalidDefinition, Problem, Severity
-from stepwell.definitions.source import Source
+
+if TYPE_CHECKING:  # a definition that is no text needs no YAML
+    from stepwell.definitions.source import Source
 
 __all__ = ["MAX_LEVELS", "diagnose", "examine", "load", "parse"]
 
@@ -37,7 +40,7 @@ def diagnose(definition: Json, *, type: StateMachineType = StateMachineType.STAN
     return _checked(definition, type)[0]
 
 
-def examine(source: Source, *, type: StateMachineType = StateMachineType.STANDARD) -> list[Problem]:
+def examine(source: "Source", *, type: StateMachineType = StateMachineType.STANDARD) -> list[Problem]:
     """All problems of a definition's text, each with its line and column."""
     return _placed(diagnose(source.value, type=type), source)
 
@@ -48,7 +51,7 @@ def parse(definition: Json, *, type: StateMachineType = StateMachineType.STANDAR
     return _sound(problems, machine, None)
 
 
-def load(source: Source, *, type: StateMachineType = StateMachineType.STANDARD) -> StateMachine:
+def load(source: "Source", *, type: StateMachineType = StateMachineType.STANDARD) -> StateMachine:
     """The state machine of a text; raises InvalidDefinition with all its errors, each with line and column."""
     problems, machine = _checked(source.value, type)
     return _sound(_placed(problems, source), machine, source.name)
@@ -61,7 +64,7 @@ def _sound(problems: Iterable[Problem], machine: StateMachine | None, name: str 
     return machine
 
 
-def _placed(problems: Iterable[Problem], source: Source) -> list[Problem]:
+def _placed(problems: Iterable[Problem], source: "Source") -> list[Problem]:
     placed = []
     for problem in problems:
         line, column = source.locate(problem.location) or (None, None)

@@ -145,7 +145,7 @@ def is_expression(text: str) -> bool:
 
 
 def _is_half_an_expression(text: str) -> bool:
-    """Whether a text has one end of an expression. With spaces around both it is plain text (recorded: BASE_LITERALS)."""
+    """Whether a text has one end of an expression only. With spaces around both it is plain text (recorded)."""
     return text.startswith("{%") != text.endswith("%}")
 
 

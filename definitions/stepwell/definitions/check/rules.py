@@ -218,11 +218,12 @@ def _exists(resource: Integration) -> bool:
 def _comparison(node: Node) -> Iterator[Fault]:
     if node.language is None:
         return
+    facts = fields_of(node.model)
     if node.language is QueryLanguage.JSONATA:
-        if not node.gives("Condition") and "Condition" in fields_of(node.model):
+        is_told = any(name in facts and facts[name].language is QueryLanguage.JSONPATH for name in node.value)
+        if not is_told and not node.gives("Condition"):
             yield node.fault(message="The field 'Condition' is required but was missing")
         return
-    facts = fields_of(node.model)
     operators = [name for name in node.value if name in facts and facts[name].attribute not in NOT_OPERATORS]
     joins = [name for name in ("And", "Or", "Not") if node.gives(name)]
     if len(operators) + len(joins) > 1:

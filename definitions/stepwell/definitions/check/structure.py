@@ -16,6 +16,8 @@ from stepwell.definitions.model import STATE_MODELS
 
 STATE_TYPE = f"The field 'Type' should have one of these values: [{', '.join(STATE_MODELS)}]"
 
+EMPTY = "Value cannot be empty"
+
 TYPES = {
     "int_type": "Integer",
     "int_from_float": "Integer",
@@ -43,7 +45,7 @@ TEXTS: Mapping[str, Callable[[str | int, Mapping[str, Any]], str]] = {
     "greater_than": lambda _, context: f"Value is not greater than {context['gt']}",
     "greater_than_equal": lambda _, context: f"Value is not greater than or equal to {context['ge']}",
     "less_than_equal": lambda _, context: f"Value is not less than or equal to {context['le']}",
-    "too_short": lambda _name, _: "Value cannot be empty",
+    "too_short": lambda _name, _: EMPTY,
     "literal_error": _one_of,
     "enum": _one_of,
     "string_unicode": lambda _name, _: "String is not valid Unicode",
@@ -79,8 +81,12 @@ def faults(error: ValidationError) -> Iterator[Fault]:
                 found[path, "value"] = (kind not in TYPES, Fault(path, text))
     for path, names in missing_in_scopes.items():
         yield Fault(path, f"These fields are required: [{', '.join(n for n in SCOPE_FIELDS if n in names)}]")
+    # An array whose elements are all wrong counts as empty, too.
+    holding_others = {path[:length] for path, _ in found for length in range(len(path))}
+    holding_others |= {path[:length] for path in missing_in_scopes for length in range(len(path))}
     for _, fault in found.values():
-        yield fault
+        if fault.message != EMPTY or fault.path not in holding_others:
+            yield fault
 
 
 def _text(details: ErrorDetails, name: str | int) -> str:

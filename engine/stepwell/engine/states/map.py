@@ -3,12 +3,8 @@
 from typing import TYPE_CHECKING
 
 from stepwell.definitions import model
-from stepwell.definitions.expressions import Environment, Expression, Json
-from stepwell.definitions.failure import RUNTIME, Failed
-from stepwell.definitions.json_text import dumps
-from stepwell.definitions.paths import compile_reader
 from stepwell.engine import quotas
-from stepwell.engine.dataflow import constant, identity, template
+from stepwell.engine.execution import index_of
 from stepwell.engine.states.container import ContainerNode
 
 if TYPE_CHECKING:
@@ -17,38 +13,30 @@ if TYPE_CHECKING:
 
 
 class MapNode(ContainerNode):
-    __slots__ = ("_concurrency", "_items", "_items_path", "_selector", "_start")
+    __slots__ = ("_concurrency", "_items", "_selector", "_start")
 
-    def __init__(self, name: str, state: model.MapState) -> None:
-        super().__init__(name, state)
+    def __init__(self, name: str, state: model.MapState, language: model.QueryLanguage) -> None:
+        super().__init__(name, state, language)
         self._start = state.processor.start_at
-        self._items_path = state.items_path or "$"
-        self._items = compile_reader(self._items_path) if state.gives("items_path") else identity
-        # ItemSelector has an older name, Parameters.
-        self._selector: Expression | None = None
-        if state.gives("item_selector"):
-            self._selector = template(state.item_selector)
-        elif state.gives("parameters"):
-            self._selector = template(state.parameters)
-        self._concurrency = _compile_concurrency(state)
+        self._items = self.flow.items()
+        self._selector = self.flow.selector()
+        self._concurrency = self.flow.scalar("MaxConcurrency")
 
     def behave(self, turn: "Turn", frame: "Frame") -> None:
         environment = turn.environment(frame)
         document = self.flow.document(frame.input, environment)
         items = self._items(document, environment)
-        if type(items) is not list:
-            raise Failed(RUNTIME, f'Reference path "{self._items_path}" must point to array.')
-        limit = self._concurrency(document, environment) or quotas.INLINE_CONCURRENCY
+        limit = self._concurrency(document, environment) if self._concurrency else 0
         frame.previous = turn.emit("MapStateStarted", frame.previous, {"length": len(items)})
         if select := self._selector:
-            values = [
+            items = [
                 select(document, environment.of_item({"Index": index, "Value": item}))
                 for index, item in enumerate(items)
             ]
-        else:
-            values = items
         start = self._start
-        self.spawn(turn, frame, [(start, value) for value in values], min(limit, quotas.INLINE_CONCURRENCY))
+        # 0 is no limit of the author's; the service has one all the same.
+        limit = min(limit or quotas.INLINE_CONCURRENCY, quotas.INLINE_CONCURRENCY)
+        self.spawn(turn, frame, [(start, item) for item in items], limit)
 
     def start_child(self, turn: "Turn", frame: "Frame", index: int, previous: int) -> None:
         child = turn.present(f"{frame.path}/{index}")
@@ -56,26 +44,5 @@ class MapNode(ContainerNode):
         turn.make_ready(type(turn).advance, child)
 
     def child_ended(self, turn: "Turn", frame: "Frame", child: "Frame") -> int:
-        index = int(child.path.rpartition("/")[2])
-        return turn.emit("MapIterationSucceeded", child.previous, {"name": self.name, "index": index})
-
-
-def _compile_concurrency(state: model.MapState) -> Expression:
-    """How many iterations may run at once; 0 for as many as there can be."""
-    if state.max_concurrency_path is None:
-        return constant(state.max_concurrency or 0)
-    path = state.max_concurrency_path
-    read = compile_reader(path)
-
-    def concurrency(document: Json, environment: Environment) -> Json:
-        value = read(document, environment)
-        if type(value) is not int:
-            shown = value if isinstance(value, str) else dumps(value)
-            raise Failed(
-                RUNTIME, f'The MaxConcurrencyPath field refers to value "{shown}" which is not a valid integer: {path}'
-            )
-        if value < 0:
-            raise Failed(RUNTIME, "MaxConcurrency cannot be negative.")
-        return value
-
-    return concurrency
+        details = {"name": self.name, "index": index_of(child.path)}
+        return turn.emit("MapIterationSucceeded", child.previous, details)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class ParallelNode(ContainerNode):
     __slots__ = ("_starts",)
 
-    def __init__(self, name: str, state: model.ParallelState) -> None:
-        super().__init__(name, state)
+    def __init__(self, name: str, state: model.ParallelState, language: model.QueryLanguage) -> None:
+        super().__init__(name, state, language)
         self._starts = tuple(branch.start_at for branch in state.branches)
 
     def behave(self, turn: "Turn", frame: "Frame") -> None:

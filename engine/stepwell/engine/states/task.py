@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from stepwell.definitions import failure as names
 from stepwell.definitions import model
-from stepwell.definitions.expressions import Environment, Expression, Json
+from stepwell.definitions.expressions import Json
 from stepwell.definitions.failure import RUNTIME, Failed, Failure
 from stepwell.definitions.json_text import InvalidJson, dumps, exceeds, loads
-from stepwell.definitions.paths import compile_reader
 from stepwell.definitions.resources import Activity, Integration, parse_resource
-from stepwell.definitions.templates import compile_value
 from stepwell.engine import quotas, tokens
-from stepwell.engine.dataflow import constant
 from stepwell.engine.effects import InvokeTask, SetTimer
 from stepwell.engine.execution import AwaitingTask
 from stepwell.engine.failures import failure_details, too_large
@@ -36,8 +33,8 @@ IMPLIED_PARAMETERS: Mapping[tuple[str, str], Mapping[str, Json]] = {
 class TaskNode(Node):
     __slots__ = ("_credentials", "_heartbeat", "_prefix", "_timeout", "implied", "labels", "resource", "title")
 
-    def __init__(self, name: str, state: model.TaskState) -> None:
-        super().__init__(name, state)
+    def __init__(self, name: str, state: model.TaskState, language: model.QueryLanguage) -> None:
+        super().__init__(name, state, language)
         resource = parse_resource(state.resource)
         assert resource is not None, "a checked Task has a Resource that is recognised"
         self.resource = resource
@@ -48,14 +45,16 @@ class TaskNode(Node):
         match resource:
             case Activity():
                 self._prefix = "Activity"
+                self.can_be_called_back = True
             case Integration(service=service, label=label):
                 self._prefix = "Task"
                 self.labels = {"resourceType": service, "resource": label}
                 self.implied = IMPLIED_PARAMETERS.get((service, label), {})
                 self.title = service
-        self._timeout = _compile_seconds("TimeoutSeconds", state.timeout_seconds, state.timeout_seconds_path)
-        self._heartbeat = _compile_seconds("HeartbeatSeconds", state.heartbeat_seconds, state.heartbeat_seconds_path)
-        self._credentials = _compile_credentials(state.credentials)
+                self.can_be_called_back = resource.pattern != ""
+        self._timeout = self.flow.scalar("TimeoutSeconds")
+        self._heartbeat = self.flow.scalar("HeartbeatSeconds")
+        self._credentials = self.flow.role()
 
     def behave(self, turn: "Turn", frame: "Frame") -> None:
         token = tokens.mint(turn.execution.arn, frame.path, turn.entropy.uuid())
@@ -187,29 +186,3 @@ def _cut(text: str | None, longest: int) -> str | None:
 
 def _parts(failure: Failure) -> tuple[str, str]:
     return failure.error or "", failure.cause or ""
-
-
-def _compile_seconds(field: str, literal: int | str | None, path: str | None) -> Expression | None:
-    if path is None:
-        return None if literal is None else constant(literal)
-    read = compile_reader(path)
-
-    def seconds(document: Json, environment: Environment) -> Json:
-        value = read(document, environment)
-        if type(value) is not int:
-            raise Failed(
-                RUNTIME, f"The {field}Path parameter cannot be parsed as a long value: {path} == {dumps(value)}"
-            )
-        if not 0 < value <= model.MAX_SECONDS:
-            raise Failed(RUNTIME, f"The {field}Path parameter references an invalid value: {path} == {value}")
-        return value
-
-    return seconds
-
-
-def _compile_credentials(credentials: model.Credentials | None) -> Expression | None:
-    if credentials is None:
-        return None
-    if credentials.role_arn_path is not None:
-        return compile_value("RoleArn.$", credentials.role_arn_path)
-    return constant(credentials.role_arn)

@@ -1,7 +1,4 @@
-"""Options and summary of the conformance tests.
-
-pytest tests/conformance --cases DIR --families base,callback
-"""
+"""Options and summary of the conformance tests: pytest must know them before it collects anything."""
 
 from conformance.summary import pytest_addoption, pytest_configure, pytest_terminal_summary
 

@@ -1,0 +1,226 @@
+"""Data flow in JSONPath.
+
+The document is the input after InputPath; `arguments` fills in Parameters; `finish` is ResultSelector, Assign,
+ResultPath and OutputPath, in this order. A caught error goes through the catcher's own ResultPath and nothing else.
+"""
+
+from collections.abc import Callable
+
+from pydantic.alias_generators import to_snake
+
+from stepwell.definitions import model, timestamps
+from stepwell.definitions.choices import compile_rule
+from stepwell.definitions.expressions import Environment, Expression, Json
+from stepwell.definitions.failure import RUNTIME, Failed
+from stepwell.definitions.json_text import dumps
+from stepwell.definitions.paths import Wording, compile_reader, compile_writer, invalid_path
+from stepwell.definitions.templates import compile_template, compile_value
+
+Variables = dict[str, Json]
+Exit = tuple[Json, Variables | None]
+
+
+def identity(value: Json, _environment: Environment) -> Json:
+    return value
+
+
+def _nothing(_value: Json, _environment: Environment) -> Json:
+    return {}
+
+
+def constant(value: Json) -> Expression:
+    return lambda document, environment: value
+
+
+def _template(value: Json) -> Expression:
+    """A payload template as an expression, whether or not it holds something to evaluate."""
+    return compile_template(value) or constant(value)
+
+
+def _path_field(text: str | None) -> Expression:
+    """InputPath and OutputPath: `null` gives an empty object."""
+    return _nothing if text is None else compile_reader(text)
+
+
+class JsonPathFlow:
+    """The data flow of a state whose query language is JSONPath."""
+
+    __slots__ = ("_state", "arguments", "document", "finish", "is_identity")
+
+    def __init__(self, state: model.BaseState) -> None:
+        self._state = state
+        has_input_path = isinstance(state, model.FlowState) and state.gives("input_path")
+        self.document = _path_field(state.input_path) if has_input_path else identity  # type: ignore[attr-defined]
+        self.arguments = _compile_arguments(state)
+        self.finish = _compile_finish(state, state.assign if isinstance(state, model.AssigningState) else None)
+        self.is_identity = state.model_fields_set <= {"type", "next", "end", "comment", "query_language"}
+
+    def caught(self, index: int) -> Callable[[Json, Json, Environment], Exit]:
+        catcher = self._state.catch[index]  # type: ignore[attr-defined]
+        place = _compile_place(catcher.result_path)
+        assign = _template(catcher.assign) if catcher.assign else None
+
+        def caught(raw: Json, error_output: Json, environment: Environment) -> Exit:
+            assigned = assign(error_output, environment) if assign else None
+            return (place(raw, error_output) if place else error_output), assigned
+
+        return caught
+
+    def rule(self, index: int) -> tuple[Callable[[Json, Environment], bool], Callable[[Json, Json, Environment], Exit]]:
+        rule = self._state.choices[index]  # type: ignore[attr-defined]
+        return compile_rule(rule), _compile_finish(self._state, rule.assign)
+
+    def scalar(self, field: str) -> Expression | None:
+        attribute = to_snake(field)
+        path = getattr(self._state, f"{attribute}_path")
+        if path is None:
+            literal = getattr(self._state, attribute)
+            return None if literal is None else constant(literal)
+        check = CHECKS[field]
+        if field in ("Error", "Cause"):
+            read = compile_value(f"{field}Path", path)
+        else:
+            read = compile_reader(path, WORDINGS.get(field, invalid_path))
+
+        def scalar(document: Json, environment: Environment) -> Json:
+            return check(f"{field}Path", path, read(document, environment))
+
+        return scalar
+
+    def role(self) -> Expression | None:
+        credentials = self._state.credentials  # type: ignore[attr-defined]
+        if credentials is None:
+            return None
+        if credentials.role_arn_path is not None:
+            return compile_value("RoleArn.$", credentials.role_arn_path)
+        return constant(credentials.role_arn)
+
+    def items(self) -> Expression:
+        path = self._state.items_path or "$"  # type: ignore[attr-defined]
+        read = compile_reader(path)
+
+        def items(document: Json, environment: Environment) -> Json:
+            value = read(document, environment)
+            if type(value) is not list:
+                raise Failed(RUNTIME, f'Reference path "{path}" must point to array.')
+            return value
+
+        return items
+
+    def selector(self) -> Expression | None:
+        """ItemSelector has an older name, Parameters."""
+        for attribute in ("item_selector", "parameters"):
+            if self._state.gives(attribute):
+                return _template(getattr(self._state, attribute))
+        return None
+
+
+def _compile_arguments(state: model.BaseState) -> Expression:
+    match state:
+        case model.PassState() if state.gives("result"):
+            return constant(state.result)
+        case model.PassState() | model.TaskState() | model.ParallelState() if state.gives("parameters"):
+            return _template(state.parameters)
+        case _:
+            return identity
+
+
+def _compile_finish(
+    state: model.BaseState, assign_fields: dict[str, Json] | None
+) -> Callable[[Json, Json, Environment], Exit]:
+    """(raw input, result) -> exit, with the Assign that applies: the state's own, or that of a Choice rule."""
+    select = (
+        _template(state.result_selector)
+        if isinstance(state, model.WorkState) and state.gives("result_selector")
+        else None
+    )
+    assign = _template(assign_fields) if assign_fields else None
+    place = _compile_place(state.result_path) if isinstance(state, model.ResultState) else None
+    filter_output = (
+        _path_field(state.output_path) if isinstance(state, model.FlowState) and state.gives("output_path") else None
+    )
+    if not (select or assign or place or filter_output):
+        return lambda raw, result, environment: (result, None)
+
+    def finish(raw: Json, result: Json, environment: Environment) -> Exit:
+        output = select(result, environment) if select else result
+        assigned = assign(result, environment) if assign else None
+        if place:
+            output = place(raw, output)
+        if filter_output:
+            output = filter_output(output, environment)
+        return output, assigned
+
+    return finish
+
+
+def _compile_place(result_path: str | None) -> Callable[[Json, Json], Json] | None:
+    """ResultPath as a function of (raw input, result); None where the result replaces the input."""
+    if result_path is None:
+        return lambda raw, result: raw
+    return compile_writer(result_path)
+
+
+# --- fields that read one value -------------------------------------------------------------------------------------
+
+
+def _shown(value: Json) -> str:
+    return value if isinstance(value, str) else dumps(value)
+
+
+def _wait_seconds(field: str, path: str, value: Json) -> int:
+    if type(value) is not int:
+        raise Failed(RUNTIME, f"The {field} parameter cannot be parsed as a long value: {path} == {_shown(value)}")
+    if value < 0:
+        raise Failed(RUNTIME, f"The {field} parameter references a negative value: {path} == {value}")
+    return value
+
+
+def _task_seconds(field: str, path: str, value: Json) -> int:
+    seconds = _wait_seconds(field, path, value)
+    if not 0 < seconds <= model.MAX_SECONDS:
+        raise Failed(RUNTIME, f"The {field} parameter references an invalid value: {path} == {value}")
+    return seconds
+
+
+def _timestamp(field: str, path: str, value: Json) -> str:
+    if not isinstance(value, str) or timestamps.parse(value) is None:
+        raise Failed(
+            RUNTIME,
+            f"The {field} parameter does not reference a valid ISO-8601 extended offset date-time format string: "
+            f"{path} == {_shown(value)}",
+        )
+    return value
+
+
+def _concurrency(field: str, path: str, value: Json) -> int:
+    if type(value) is not int:
+        raise Failed(
+            RUNTIME, f'The {field} field refers to value "{_shown(value)}" which is not a valid integer: {path}'
+        )
+    if value < 0:
+        raise Failed(RUNTIME, "MaxConcurrency cannot be negative.")
+    return value
+
+
+def _string(field: str, path: str, value: Json) -> str:
+    if not isinstance(value, str):
+        raise Failed(RUNTIME, f"The {field} parameter does not reference a string: {path} == {_shown(value)}")
+    return value
+
+
+CHECKS: dict[str, Callable[[str, str, Json], Json]] = {
+    "Seconds": _wait_seconds,
+    "Timestamp": _timestamp,
+    "TimeoutSeconds": _task_seconds,
+    "HeartbeatSeconds": _task_seconds,
+    "MaxConcurrency": _concurrency,
+    "Error": _string,
+    "Cause": _string,
+}
+"""What the value behind a `...Path` field must be, with AWS's texts for what it is not."""
+
+WORDINGS: dict[str, Wording] = {
+    "Seconds": lambda path, message, document: f"The SecondsPath parameter does not reference an input value: {path}",
+}
+"""Fields with a wording of their own for a path that leads nowhere."""

@@ -171,7 +171,9 @@ def test_executions_are_listed_with_the_newest_first(tmp_path):
     assert found(tmp_path, "@last").name == "newest"
 
 
-@pytest.mark.parametrize("wanted", ["morning-run", "morn", "arn:aws:states:us-east-1:123456789012:execution:m:morning-run"])
+@pytest.mark.parametrize(
+    "wanted", ["morning-run", "morn", "arn:aws:states:us-east-1:123456789012:execution:m:morning-run"]
+)
 def test_an_execution_is_found_by_name_by_its_beginning_and_by_arn(tmp_path, wanted):
     started(tmp_path, name="morning-run")
     started(tmp_path, name="evening-run")

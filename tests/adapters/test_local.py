@@ -260,3 +260,13 @@ def test_all_hosts_give_the_same_history(definition, input):
     assert [same(event) for event in local.history] == [same(event) for event in simulated.history]
     assert [same(event) for event in skipping.history] == [same(event) for event in simulated.history]
     assert local.output == skipping.output == simulated.output
+
+
+def test_waiting_is_not_skipped_while_somebody_has_a_token_to_answer_with():
+    def ask(parameters):
+        threading.Timer(0.05, send_task_success, (parameters["Token"], "answered")).start()
+
+    state = task(CALLBACK, Parameters={"Token.$": "$$.Task.Token"}, TimeoutSeconds=86_400)
+    result = run(machine(Sleep=wait(Seconds=1000), Ask=state), functions={"Ask": ask}, fast_forward=True)
+
+    assert result.output == "answered"

@@ -17,8 +17,8 @@ VARIABLE = re.compile(r"\$(?P<name>[^\W\d]\w*)(?P<rest>.*)", re.S)
 """A variable and what follows: names are Unicode identifiers."""
 
 BARE_WORD = re.compile(r"([=!]=\s*)(?!(?:true|false|null)\b)([A-Za-z_]\w*)(?=\s*[)\]&|])")
-"""A word without quotes as an operand of a filter, `[?(@.Name==Receipt)]`: definitions that AWS itself publishes compare
-so, and mean the text; JsonPath's own grammar has no such thing."""
+"""A word without quotes as an operand of a filter, `[?(@.Name==Receipt)]`. JsonPath's grammar has no such thing, but
+definitions that AWS itself publishes compare so, and mean the text."""
 
 Wording = Callable[[str, str, Json], str]
 """A cause from: the path as written, JsonPath's own message, the field's document."""

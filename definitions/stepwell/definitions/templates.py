@@ -7,12 +7,11 @@ Rule 2: what holds nothing to evaluate is shared, not copied.
 
 from collections.abc import Iterator
 
+from stepwell.definitions.expressions import Environment, Expression, Json
 from stepwell.definitions.intrinsics import InvalidIntrinsic, compile_intrinsic
 from stepwell.definitions.java_order import hash_map_order
-from stepwell.definitions.paths import compile_reader, intrinsic_argument, template_field
-
-from stepwell.definitions.expressions import Environment, Expression, Json
 from stepwell.definitions.jsonpath import InvalidPath
+from stepwell.definitions.paths import compile_reader, intrinsic_argument, template_field
 
 SUFFIX = ".$"
 

@@ -5,6 +5,7 @@ GetExecutionHistory. Details are JSON texts where AWS's are: scalars too are quo
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 Details = Mapping[str, Any]
@@ -22,8 +23,8 @@ class HistoryEvent(NamedTuple):
     """The members of the event's details; None for the types that have no details at all."""
 
 
-make_event = HistoryEvent._make
-"""An event of a tuple: half the price of the constructor, for the one place that makes them all."""
+make_event = partial(tuple.__new__, HistoryEvent)
+"""An event of a tuple: a third of the constructor's price, for the one place that makes them all."""
 
 FLAGGED = {"input": "inputDetails", "output": "outputDetails", "assignedVariables": "assignedVariablesDetails"}
 """Members that are followed by a flag telling whether they were cut. They never are here."""

@@ -235,9 +235,11 @@ class Turn:
     def _leave(self, frame: Frame, node: Node, outcome: Outcome) -> bool:
         """Whether there is a next state, which the frame stands before now."""
         output, assigned, following = outcome
-        text = frame.text if output is frame.input else dumps(output)
-        if exceeds(text, quotas.PAYLOAD_BYTES):
-            return self.fail(frame, too_large(node.name), handled=False)
+        text = frame.text
+        if output is not frame.input:
+            text = dumps(output)
+            if exceeds(text, quotas.PAYLOAD_BYTES):
+                return self.fail(frame, too_large(node.name), handled=False)
         details: dict[str, Any] = {"name": node.name, "output": text}
         if assigned:
             values = {name: dumps(value) for name, value in assigned.items()}

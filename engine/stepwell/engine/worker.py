@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any, assert_never
 
 from stepwell.definitions.failure import Failure
@@ -48,6 +48,12 @@ Observer = Callable[[Execution, Step], None]
 """Sees each step after its commit, before its effects are performed."""
 
 
+Alarm = tuple[int, int, str, str | Callable[[], None]]
+"""When it is due, a number that keeps the order, the execution, and a timer's name or what to do."""
+
+ALARMS_BETWEEN_CLEANINGS = 10_000
+
+
 @dataclass(slots=True)
 class Attempt:
     """A task being performed: its exchange, and how to give up what it waits for."""
@@ -79,9 +85,10 @@ class Worker:
         self._programs: dict[str, Program] = {}
         self._attempts: dict[str, Attempt] = {}
         self._agenda: deque[Callable[[], None]] = deque()
-        self._alarms: list[tuple[int, int, str, str | Callable[[], None]]] = []
+        self._alarms: list[Alarm] = []
         self._alarm_count = 0
         self._timers: dict[str, set[str]] = {}
+        self._open: set[str] = set()
 
     # --- for hosts --------------------------------------------------------------------------------------------------
 
@@ -105,6 +112,11 @@ class Worker:
             if not self._ring(self._clock.now()) and not agenda:
                 return self._next_due()
 
+    @property
+    def awaits_answers(self) -> bool:
+        """Whether a task waits for somebody else's answer: its handler has ended and left it open."""
+        return bool(self._open)
+
     def close(self) -> None:
         """Gives every task up that is being performed."""
         for attempt in list(self._attempts.values()):
@@ -123,6 +135,8 @@ class Worker:
         if done is None:
             return
         self._store.commit(execution, fact, done.changes, done.history)
+        if isinstance(fact, TaskSucceeded | TaskFailed):
+            self._open.discard(fact.token)
         if self._observe:
             self._observe(execution, done)
         for effect in done.effects:
@@ -136,6 +150,7 @@ class Worker:
                 attempt = self._attempts[effect.token] = Attempt(effect, self._tasks(effect))
                 self._agenda.append(partial(self._drive, attempt, None, None))
             case CancelTask(token=token):
+                self._open.discard(token)
                 if token in self._attempts:
                     self._give_up(self._attempts.pop(token))
             case SetTimer(timer=timer, due=due):
@@ -162,11 +177,14 @@ class Worker:
         if self._attempts.get(token) is not attempt:
             return
         attempt.give_up = None
+        is_answered = False
         while True:
             try:
                 request = attempt.exchange.send(value) if error is None else attempt.exchange.throw(error)
             except StopIteration:
-                self._attempts.pop(token, None)
+                del self._attempts[token]
+                if not is_answered:
+                    self._open.add(token)
                 return
             value = error = None
             match request:
@@ -181,6 +199,7 @@ class Worker:
                     self._set_alarm(due, attempt.task.execution_arn, partial(self._drive, attempt, None, None))
                     return
                 case _:
+                    is_answered = isinstance(request, Succeeded | Failure)
                     self._report(attempt.task, request)
 
     def _call(self, attempt: Attempt, call: Call, answers: list[tuple[Any, BaseException | None]]) -> None:
@@ -223,6 +242,10 @@ class Worker:
     def _set_alarm(self, due: int, arn: str, what: str | Callable[[], None]) -> None:
         self._alarm_count += 1
         heappush(self._alarms, (due, self._alarm_count, arn, what))
+        if self._alarm_count % ALARMS_BETWEEN_CLEANINGS == 0:
+            # Cancelled timers, most of them due in a year, would stay for that long otherwise.
+            self._alarms = [alarm for alarm in self._alarms if self._is_set(alarm)]
+            heapify(self._alarms)
 
     def _ring(self, now: int) -> bool:
         """Whether something was due. All timers of an execution that are due go to it as one event."""
@@ -241,10 +264,13 @@ class Worker:
         return rang or bool(due)
 
     def _next_due(self) -> int | None:
-        alarms = self._alarms
-        while alarms:
-            _, _, arn, what = alarms[0]
-            if not isinstance(what, str) or what in self._timers.get(arn, ()):
-                return alarms[0][0]
-            heappop(alarms)  # cancelled, or of an execution that has ended
+        while self._alarms:
+            if self._is_set(self._alarms[0]):
+                return self._alarms[0][0]
+            heappop(self._alarms)
         return None
+
+    def _is_set(self, alarm: Alarm) -> bool:
+        """Whether an alarm was neither cancelled nor belongs to an execution that has ended."""
+        _, _, arn, what = alarm
+        return not isinstance(what, str) or what in self._timers.get(arn, ())

@@ -7,6 +7,7 @@ Rule 3: nothing a person does leads to a traceback; what does is a bug of ours a
 Exit codes: 0 well, 1 not well (an execution that did not succeed, a definition with errors), 2 cannot be done as asked.
 """
 
+import gc
 import os
 import sys
 import threading
@@ -27,7 +28,7 @@ SUBCOMMANDS = {
 }
 
 
-GRACE_SECONDS = 2
+GRACE_SECONDS = 1
 
 
 class Interrupted(click.ClickException):
@@ -45,7 +46,11 @@ class Subcommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in SUBCOMMANDS:
             return None
-        command = import_module(f"stepwell.adapters.command.{cmd_name}").command
+        gc.disable()  # what is imported never becomes garbage, and looking for it takes longer than a module or two
+        try:
+            command = import_module(f"stepwell.adapters.command.{cmd_name}").command
+        finally:
+            gc.enable()
         assert isinstance(command, click.Command), f"the module {cmd_name!r} has a click command"
         return command
 

@@ -62,7 +62,7 @@ def excerpt(line: str, column: int, width: int) -> tuple[str, str]:
     """As much of a line as there is room for, and a caret for the line below it."""
     line = line.replace("\t", " ").rstrip()
     stripped = line.lstrip()
-    at = max(0, column - 1 - (len(line) - len(stripped)))
+    at = min(max(0, column - 1 - (len(line) - len(stripped))), len(stripped))
     start = max(0, at - width * 2 // 3)
     shown = stripped[start : start + width]
     if start:

@@ -260,8 +260,8 @@ def _run(
         with redirect_stdout(sys.stderr), progress or nullcontext():
             run_to_the_end(host, execution)
     except KeyboardInterrupt:
-        if execution.status is not ExecutionStatus.SUCCEEDED:
-            aborted = execution.status is ExecutionStatus.ABORTED
+        aborted = execution.status is ExecutionStatus.ABORTED
+        if aborted or not execution.status.is_terminal:  # else it had ended by itself just before
             say(f"{execution.name}: {'aborted' if aborted else 'left where it stood'} by Ctrl-C")
             if as_json and aborted:
                 write_json(described(execution))

@@ -112,7 +112,7 @@ class Children:
 
 
 class Tree:
-    """Takes what happens and keeps what is to be seen. `fails` has the failures of the Fail states, which no event tells."""
+    """Takes what happens and keeps what is to be seen. `fails`: the failures of Fail states, which no event tells."""
 
     def __init__(self, fails: Mapping[str, str] | None = None) -> None:
         self._fails = fails or {}

@@ -1,7 +1,8 @@
 """The local host: real time, handlers on threads and on an event loop, everything else on one thread.
 
 Waiting costs nothing: a thousand executions that wait are a thousand entries in the list of timers. With a
-`SkippingClock` time is skipped whenever nothing runs and nothing is left to do but wait.
+`SkippingClock` time is skipped whenever nothing runs, nobody has a token to answer with, and nothing is left to do but
+wait.
 """
 
 import os
@@ -67,7 +68,7 @@ class LocalHost:
         """What was posted before the next timer is due; None when the time has come."""
         if action := self._take():
             return action
-        if due is not None and isinstance(self.clock, SkippingClock) and not self._runner.running:
+        if due is not None and isinstance(self.clock, SkippingClock) and not self._is_something_going_on:
             self.clock.jump(due)
             return None
         seconds = LONGEST_REST_SECONDS
@@ -77,6 +78,11 @@ class LocalHost:
             return self._inbox.get(timeout=seconds)
         except Empty:
             return None
+
+    @property
+    def _is_something_going_on(self) -> bool:
+        """Whether a function runs, or somebody was handed a token to answer with: neither is a wait for time."""
+        return self._runner.running > 0 or self.worker.awaits_answers
 
     def _take(self) -> Callable[[], None] | None:
         try:

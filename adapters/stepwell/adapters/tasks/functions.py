@@ -121,7 +121,6 @@ def _invoke(
     wrap: Callable[[Any], Any] | None = None,
 ) -> Exchange:
     """Calls the function and turns what becomes of it into reports."""
-    request_id = str(uuid.uuid4())
     try:
         value = yield call_function(function, task, name, task.resource.arn, event)
         output = dumps_checked(wrap(value) if wrap else value)
@@ -131,7 +130,7 @@ def _invoke(
     except GeneratorExit:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever the function raises is the task's failure
-        yield failure_of(error, function, request_id, spaced=spaced)
+        yield failure_of(error, function, spaced=spaced)
     else:
         if submit:
             yield Submitted(output)
@@ -170,18 +169,19 @@ def lambda_response(payload: Any) -> dict[str, Any]:
     }
 
 
-def failure_of(error: BaseException, function: Function, request_id: str, *, spaced: bool) -> Failure:
+def failure_of(error: BaseException, function: Function, *, spaced: bool) -> Failure:
     """The failure that AWS reports for an exception of a Python handler.
 
     `spaced`: the JSON has blanks after commas and colons, as for a function's ARN as Resource; lambda:invoke has none.
     """
-    name = getattr(error, "error_type", None) or type(error).__name__
+    given = getattr(error, "error_type", None)
+    name = given if isinstance(given, str) and given else type(error).__name__
     if isinstance(error, TaskError) and error.cause is not None:
         return Failure(name, error.cause)
     cause = {
         "errorMessage": str(error),
         "errorType": name,
-        "requestId": request_id,
+        "requestId": str(uuid.uuid4()),
         "stackTrace": traceback.format_list(_frames_of_the_function(error, function)),
     }
     return Failure(name, json.dumps(cause) if spaced else dumps(cause))

@@ -11,6 +11,7 @@ Rule 2: what AWS is not known to refuse is accepted: rejecting a definition that
     structure     shapes: what pydantic finds by the models
     fields        texts: what the annotations of the models say they are
     rules         objects: which fields go together
+    expressions   JSONata: syntax, what is referred to, variables that no state assigns
     references    the whole: transitions, names, variables
 """
 
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from stepwell.definitions.check import fields, references, rules, structure
+from stepwell.definitions.check import expressions, fields, references, rules, structure
 from stepwell.definitions.check.walk import INVALID, Fault, Path, nodes
 from stepwell.definitions.model import Json, StateMachine, StateMachineType
 from stepwell.definitions.problems import InvalidDefinition, Problem, Severity
@@ -98,6 +99,7 @@ def _faults_of_meaning(definition: dict[str, Json], type: StateMachineType, stru
     for node in walked:
         found += fields.faults(node)
         found += rules.faults(node)
+    found += expressions.faults(walked)
     found += references.faults(walked)
     return found
 

@@ -113,6 +113,13 @@ def _shadowing_variables(nodes: list[Node]) -> Iterator[Fault]:
                 yield node.fault("Assign", message=f"Variable '{name}' is already assigned in an outer scope")
 
 
+def scopes_seen(node: Node) -> Iterator[Node]:
+    """The scopes whose variables the node can read, the innermost first."""
+    if node.outer is not None:
+        yield node.outer
+        yield from _scopes_around(node)
+
+
 def _scopes_around(node: Node) -> Iterator[Node]:
     """The scopes whose variables the node's own scope can read, the innermost first."""
     scope = node.outer

@@ -106,16 +106,22 @@ class TaskNode(Node):
     def _set_timers(
         self, turn: "Turn", frame: "Frame", token: str, timeout: int | None, heartbeat: int | None
     ) -> AwaitingTask:
-        rest = AwaitingTask(token=token)
+        if timeout is None and heartbeat is None:
+            return AwaitingTask(token=token)
+        timeout_timer = heartbeat_timer = heartbeat_due = None
         if timeout is not None:
-            rest = replace(rest, timeout_timer=turn.timer_name("timeout", frame))
-            turn.effects.append(SetTimer(timer=rest.timeout_timer or "", due=turn.at + timeout * 1000))
+            timeout_timer = turn.timer_name("timeout", frame)
+            turn.effects.append(SetTimer(timer=timeout_timer, due=turn.at + timeout * 1000))
         if heartbeat is not None:
-            due = turn.at + heartbeat * 1000
-            name = turn.timer_name("heartbeat", frame)
-            rest = replace(rest, heartbeat_timer=name, heartbeat_due=due, heartbeat_seconds=heartbeat)
-            turn.effects.append(SetTimer(timer=name, due=due))
-        return rest
+            heartbeat_timer, heartbeat_due = turn.timer_name("heartbeat", frame), turn.at + heartbeat * 1000
+            turn.effects.append(SetTimer(timer=heartbeat_timer, due=heartbeat_due))
+        return AwaitingTask(
+            token=token,
+            timeout_timer=timeout_timer,
+            heartbeat_timer=heartbeat_timer,
+            heartbeat_due=heartbeat_due,
+            heartbeat_seconds=heartbeat,
+        )
 
     # --- answers ---------------------------------------------------------------------------------------------------
 

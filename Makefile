@@ -12,6 +12,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,check,bench]'
+	$(BIN)/python -m compileall -q definitions engine adapters
 	@touch $(STAMP)
 
 demo: $(STAMP)

@@ -12,12 +12,30 @@ ALLOWED = {
     "engine": {"definitions", "engine"},
     "adapters": {"definitions", "engine", "adapters", "local", "testing"},
 }
-OF_THE_WORLD = set(
-    """
-    asyncio boto3 botocore concurrent http multiprocessing os pathlib queue random secrets selectors shutil signal
-    socket sqlite3 ssl subprocess tempfile threading time urllib
-    """.split()
-)
+OF_THE_WORLD = {
+    "asyncio",
+    "boto3",
+    "botocore",
+    "concurrent",
+    "http",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "queue",
+    "random",
+    "secrets",
+    "selectors",
+    "shutil",
+    "signal",
+    "socket",
+    "sqlite3",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib",
+}
 """Modules of clocks, chance, threads and I/O: not for the core."""
 
 

@@ -10,6 +10,7 @@ from stepwell.adapters.command.main import SUBCOMMANDS, group, invoke
 from stepwell.adapters.hosts.local import LocalHost
 from stepwell.adapters.runs import prepare, run_to_the_end, start
 from stepwell.adapters.stores.memory import MemoryStore
+from stepwell.definitions.problems import InvalidDefinition, Problem
 from stepwell.engine.execution import Execution
 
 HELLO = {"StartAt": "Hello", "States": {"Hello": {"Type": "Pass", "End": True}}}
@@ -263,6 +264,16 @@ def test_all_mistakes_of_a_definition_are_told_with_their_places(capsys, folder)
             line.startswith(f"ten.asl.json:{number + 2}:") and f"Missing 'Next' target: Gone{number}" in line
             for line in lines
         )
+
+
+def test_what_this_version_cannot_run_is_told_with_its_place(capsys, monkeypatch):
+    def refuse(machine):
+        raise InvalidDefinition([Problem("/States/Hello", "NOT_SUPPORTED", "not yet")])
+
+    monkeypatch.setattr("stepwell.adapters.runs.compile_program", refuse)
+
+    assert invoke(["run", "hello.asl.json"]) == 2
+    assert capsys.readouterr().err == "hello.asl.json:1:33: ERROR NOT_SUPPORTED not yet (/States/Hello)\n"
 
 
 def test_broken_json_is_told_with_its_place(capsys, folder):

@@ -222,8 +222,6 @@ class Text(str):
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (float("nan"), "nan is no JSON number"),
-        ({"a": [None, float("-inf")]}, "/a[1]: -inf is no JSON number"),
         ({"when": datetime.datetime(2026, 1, 1)}, "/when: datetime.datetime is no JSON value"),
         ({"a": [{1, 2}]}, "/a[0]: set is no JSON value"),
         (b"x", "bytes is no JSON value"),
@@ -241,9 +239,11 @@ def test_what_is_no_json_is_refused_by_name_and_place(value, said):
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [Colour.RED, uuid.UUID(int=1), {"a": [Colour.RED]}], ids=str)
+@pytest.mark.parametrize(
+    "value", [Colour.RED, uuid.UUID(int=1), {"a": [Colour.RED]}, float("nan"), {"a": [None, float("-inf")]}], ids=str
+)
 def test_values_from_outside_are_looked_at_more_closely(value):
-    with pytest.raises(NotJson, match="is no JSON value"):
+    with pytest.raises(NotJson, match="is no JSON"):
         dumps_checked(value)
 
 

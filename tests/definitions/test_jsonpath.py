@@ -1,7 +1,6 @@
 """JSONPath, rule by rule. The whole table of Jayway's behaviour is run by `corpus/test_jsonpath_facts.py`."""
 
 import copy
-import dataclasses
 from typing import Any
 
 import jsonpath_ng
@@ -125,7 +124,7 @@ def test_a_path_is_compiled_once_and_cannot_be_changed() -> None:
     path = compile_path("$.boats[0]")
 
     assert compile_path("$.boats[0]") is path
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         path.text = "$"  # type: ignore[misc]
 
 

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 
+from msgspec import structs
+
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.json_text import InvalidJson, NotJson, dumps_checked, loads
 from stepwell.definitions.problems import InvalidSource, Problem
@@ -273,7 +275,7 @@ def _embedded(read: Source, text: str, at: tuple[str | int, ...]) -> Source:
         (problem,) = error.problems
         if problem.line is not None and problem.column is not None:
             line, column = read.embedding(Source(None, text), *at).outside(problem.line, problem.column)
-            problem = replace(problem, line=line, column=column)
+            problem = structs.replace(problem, line=line, column=column)
         raise InvalidSource([problem], read.name) from None
 
 

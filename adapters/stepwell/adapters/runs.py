@@ -9,10 +9,12 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from types import FrameType
 from typing import Any
+
+from msgspec.structs import replace
 
 from stepwell.adapters.definition_files import LoadedDefinition, read_definition
 from stepwell.adapters.hosts.local import LocalHost

@@ -59,6 +59,10 @@ class Environment(Protocol):
     def entropy(self) -> Entropy:
         """The random numbers of this step."""
 
+    @property
+    def at(self) -> int:
+        """The time of this step, in milliseconds since the epoch."""
+
 
 Expression = Callable[[Json, Environment], Json]
 """Gives a JSON value, or raises `Failed`."""

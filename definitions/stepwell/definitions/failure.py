@@ -4,11 +4,10 @@ A `Failure` is data and travels in results, histories and frames. Where an expre
 `Failed`, which carries a failure to the one place that decides what becomes of it: the machine.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """An error of a run. Either part may be absent (a Fail state may give neither)."""
 
     error: str | None = None

@@ -8,11 +8,11 @@ Rule 3: the usual case is orjson's alone; whatever it cannot do is done by slowe
 
 import json
 import re
-from dataclasses import dataclass
 from math import isfinite
 from typing import cast
 
 import orjson
+from msgspec import Struct
 
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.jackson import MAX_DEPTH, MAX_DIGITS, InvalidJson, read, source_place
@@ -123,8 +123,7 @@ _LEAVES = frozenset({str, int, float, bool, type(None)})
 _CONTAINERS = frozenset({dict, list, tuple})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Place:
+class _Place(Struct, frozen=True, eq=False):
     """Where a member stands: a chain to the root, so that a deep and wide value costs one link a member."""
 
     parent: "_Place | None"

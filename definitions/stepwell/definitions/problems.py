@@ -5,8 +5,9 @@ InvalidDefinition            a definition that cannot be used; `problems` holds 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Severity(StrEnum):
@@ -14,8 +15,7 @@ class Severity(StrEnum):
     WARNING = "WARNING"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One fault of a definition.
 
     `location` is AWS's pointer (`/States/Load/Retry[0]`); None where the fault has no place. `code` and `message` are

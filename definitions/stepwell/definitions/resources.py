@@ -8,9 +8,10 @@ python:PACKAGE.MODULE:FUNCTION                              a Python function (S
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+
+from msgspec import Struct
 
 Pattern = Literal["", "sync", "sync:2", "waitForTaskToken"]
 
@@ -23,22 +24,19 @@ INTEGRATION = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LambdaFunction:
+class LambdaFunction(Struct, frozen=True):
     """A Lambda function named by its ARN: its events are the LambdaFunction ones."""
 
     arn: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Struct, frozen=True):
     arn: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Integration:
+class Integration(Struct, frozen=True):
     """A call of a service. `service` is the resourceType of the history: `sqs`, `aws-sdk:s3`."""
 
     arn: str
@@ -56,8 +54,7 @@ class Integration:
         return self.service == "lambda" and self.action == "invoke"
 
 
-@dataclass(frozen=True, slots=True)
-class PythonFunction:
+class PythonFunction(Struct, frozen=True):
     """A Python function named by the Resource itself; its events are those of a Lambda function."""
 
     arn: str

@@ -1,13 +1,12 @@
 """Requests in the imperative: what the machine asks a host to do, after the commit of the step that asks."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stepwell.definitions.resources import Resource
 from stepwell.engine.lifecycles import ExecutionStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvokeTask:
+class InvokeTask(Struct, frozen=True, kw_only=True):
     """Call what a Task names, and answer with task events that carry this token.
 
     May be performed twice after a crash; the token is the idempotency key. An answer that comes after the attempt
@@ -30,15 +29,13 @@ class InvokeTask:
     """The role to assume."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelTask:
+class CancelTask(Struct, frozen=True, kw_only=True):
     """Stop waiting for a task, and stop the task itself as far as that can be done."""
 
     token: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetTimer:
+class SetTimer(Struct, frozen=True, kw_only=True):
     """Send `TimersFired` with this name when the time has come; late rather than never."""
 
     timer: str
@@ -46,13 +43,11 @@ class SetTimer:
     """Milliseconds since the epoch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelTimer:
+class CancelTimer(Struct, frozen=True, kw_only=True):
     timer: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinishExecution:
+class FinishExecution(Struct, frozen=True, kw_only=True):
     """The execution has ended. Its timers and tasks are cancelled by effects of their own before this one."""
 
     status: ExecutionStatus

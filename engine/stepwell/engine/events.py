@@ -4,21 +4,19 @@ Every event brings the time and the random bits of its step: `at` in millisecond
 The machine asks for neither. Values travel as JSON text, so an event can be written to a journal as it is.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stepwell.definitions.failure import Failure
 
 NO_REASON = Failure()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionStarted:
+class ExecutionStarted(Struct, frozen=True, kw_only=True):
     at: int
     entropy: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionStopped:
+class ExecutionStopped(Struct, frozen=True, kw_only=True):
     """Somebody asked for the end of the execution."""
 
     at: int
@@ -26,8 +24,7 @@ class ExecutionStopped:
     failure: Failure = NO_REASON
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskStarted:
+class TaskStarted(Struct, frozen=True, kw_only=True):
     """A worker took an activity task. Other tasks start by themselves."""
 
     at: int
@@ -36,8 +33,7 @@ class TaskStarted:
     worker_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSubmitted:
+class TaskSubmitted(Struct, frozen=True, kw_only=True):
     """The first answer of a task that goes on: the job was accepted, the message with the token was sent."""
 
     at: int
@@ -46,31 +42,27 @@ class TaskSubmitted:
     output: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSucceeded:
+class TaskSucceeded(Struct, frozen=True, kw_only=True):
     at: int
     entropy: bytes
     token: str
     output: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskFailed:
+class TaskFailed(Struct, frozen=True, kw_only=True):
     at: int
     entropy: bytes
     token: str
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskHeartbeat:
+class TaskHeartbeat(Struct, frozen=True, kw_only=True):
     at: int
     entropy: bytes
     token: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimersFired:
+class TimersFired(Struct, frozen=True, kw_only=True):
     """All timers of the execution that were due at this moment, in the order in which they were due."""
 
     at: int

@@ -10,8 +10,10 @@ Rule 2: JSON values in frames are shared between frames, states and the caller, 
 Rule 3: `snapshot` and `restore` are inverses: an execution can be laid down after any step and taken up anywhere.
 """
 
-from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.json_text import dumps, loads
@@ -22,18 +24,15 @@ FORMAT = 1
 """Version of the snapshot."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotStarted:
+class NotStarted(Struct, frozen=True):
     """A branch or iteration that waits for its turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moving:
+class Moving(Struct, frozen=True):
     """On its way within the step; at rest only where a step was cut short, to go on in the next."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwaitingTask:
+class AwaitingTask(Struct, frozen=True, kw_only=True):
     """A Task was asked for. `started` is false for an activity that no worker has taken yet."""
 
     token: str
@@ -45,20 +44,17 @@ class AwaitingTask:
     heartbeat_seconds: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitingTimer:
+class AwaitingTimer(Struct, frozen=True):
     """A Wait state."""
 
     timer: str
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitingRetry:
+class AwaitingRetry(Struct, frozen=True):
     timer: str
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitingChildren:
+class AwaitingChildren(Struct, frozen=True):
     """A Parallel or Map state. `spawned` counts the children that were started, `finished` those that ended well."""
 
     length: int
@@ -67,8 +63,7 @@ class AwaitingChildren:
     finished: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """The frame's input is its output now, until the parent collects it."""
 
 
@@ -81,8 +76,7 @@ RESTS: dict[str, type] = {
 NOT_STARTED, MOVING, FINISHED = NotStarted(), Moving(), Finished()
 
 
-@dataclass(slots=True, kw_only=True)
-class Frame:
+class Frame(Struct, kw_only=True):
     """One line of control. Changed only by the step that has made its own copy of it."""
 
     path: str
@@ -103,24 +97,8 @@ class Frame:
     """How often each retrier of the state has been used since the state was entered."""
     rest: Rest = MOVING
 
-    def copy(self) -> "Frame":
-        return Frame(
-            path=self.path,
-            state=self.state,
-            input=self.input,
-            text=self.text,
-            variables=self.variables,
-            previous=self.previous,
-            entered_from=self.entered_from,
-            entered_event=self.entered_event,
-            entered_at=self.entered_at,
-            retries=self.retries,
-            rest=self.rest,
-        )
 
-
-@dataclass(slots=True, kw_only=True)
-class Execution:
+class Execution(Struct, kw_only=True):
     """The header and the frames. Times are milliseconds since the epoch."""
 
     arn: str
@@ -163,8 +141,7 @@ class Execution:
         self.version += 1
 
 
-@dataclass(slots=True, kw_only=True)
-class Changes:
+class Changes(Struct, kw_only=True):
     """What a step makes of an execution. A frame that is None is gone."""
 
     frames: dict[str, Frame | None]
@@ -187,8 +164,8 @@ def index_of(path: str) -> int:
 
 # --- snapshots ------------------------------------------------------------------------------------------------------
 
-HEADER = tuple(f.name for f in fields(Execution) if f.name != "frames")
-FRAME = tuple(f.name for f in fields(Frame) if f.name not in ("input", "rest"))
+HEADER = tuple(name for name in Execution.__struct_fields__ if name != "frames")
+FRAME = tuple(name for name in Frame.__struct_fields__ if name not in ("input", "rest"))
 
 
 def snapshot(execution: Execution) -> str:

@@ -8,8 +8,9 @@ Rule 3: an event that finds nothing to do (a late answer, a timer of an attempt 
     and timers are unique in the execution, not in the frame, so an answer to an attempt from before a retry is late.
 """
 
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from stepwell.definitions import failure as names
 from stepwell.definitions.failure import Failure
@@ -37,8 +38,7 @@ from stepwell.engine.states.task import TaskNode
 from stepwell.engine.turn import HistoryFull, Turn
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What an event makes of an execution. Lay `changes` and `history` down, then perform the effects."""
 
     changes: Changes

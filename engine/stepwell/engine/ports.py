@@ -5,8 +5,9 @@ once and driven by any host. It never blocks: what would block is yielded as a `
 """
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from stepwell.definitions.failure import Failure
 from stepwell.engine.effects import InvokeTask
@@ -15,8 +16,7 @@ from stepwell.engine.execution import Changes, Execution
 from stepwell.engine.history import HistoryEvent
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """Run this, wherever blocking is allowed, and send back what it returns, or throw what it raises.
 
     A coroutine function is run on an event loop.
@@ -26,36 +26,31 @@ class Call:
     arguments: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True):
     """Go on after this time."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """A worker took the task. Only activities say so."""
 
     worker_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(Struct, frozen=True):
     """The first answer, as JSON text; the final one follows, from here or by the token."""
 
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class Succeeded:
+class Succeeded(Struct, frozen=True):
     """The result, as JSON text."""
 
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Struct, frozen=True):
     """The task is alive."""
 
 

@@ -1,7 +1,8 @@
 """A program: a definition compiled once, immutable, shared by all its executions."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stepwell.definitions import model
 from stepwell.definitions.problems import InvalidDefinition, Problem
@@ -9,8 +10,7 @@ from stepwell.engine.node import Node
 from stepwell.engine.states import NODES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Program(Struct, frozen=True, kw_only=True):
     start_at: str
     nodes: Mapping[str, Node]
     """Every state of the machine by its name, nested ones too: names are unique in a machine."""
@@ -45,10 +45,6 @@ def _beyond_reach(machine: model.StateMachine) -> list[Problem]:
     """The states of a valid definition that this version does not run, each with its place."""
     problems = []
     for location, state in _located(machine, ""):
-        if machine.language_of(state) is model.QueryLanguage.JSONATA:
-            problems.append(
-                Problem(location, "NOT_SUPPORTED", "This version of Stepwell does not evaluate JSONata yet")
-            )
         if isinstance(state, model.MapState) and state.is_distributed:
             problems.append(
                 Problem(location, "NOT_SUPPORTED", "This version of Stepwell does not run a Distributed Map yet")

@@ -1,6 +1,6 @@
 """Retriers and catchers: which of them an error belongs to, and how long a retry waits."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stepwell.definitions import failure, model
 from stepwell.definitions.expressions import Entropy
@@ -21,8 +21,7 @@ def matches(names: tuple[str, ...], failed: Failure) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retrier:
+class Retrier(Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
     max_attempts: int
     interval_seconds: int
@@ -40,8 +39,7 @@ class Retrier:
         return delay * entropy.fraction() if self.full_jitter else delay
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catcher:
+class Catcher(Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
     next: str
     caught: Finish

@@ -10,6 +10,7 @@ Rule 4: a frame of several that can move goes one state and gives way to the oth
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from copy import copy
 from functools import cached_property
 from typing import Any
 
@@ -56,7 +57,7 @@ class HistoryFull(Exception):
 class Environment:
     """What the expressions of one state can see. The context object is made when something asks for it."""
 
-    __slots__ = ("_context", "_frame", "_item", "_token", "_turn", "entropy", "variables")
+    __slots__ = ("_context", "_frame", "_item", "_token", "_turn", "at", "entropy", "variables")
 
     def __init__(self, turn: "Turn", frame: Frame, token: str | None = None) -> None:
         self._turn = turn
@@ -66,6 +67,7 @@ class Environment:
         self._context: dict[str, Json] | None = None
         self.variables = frame.variables
         self.entropy = turn.entropy
+        self.at = turn.at
 
     def of_item(self, item: Mapping[str, Json]) -> "Environment":
         """The same, with `Map.Item` in the context object."""
@@ -138,8 +140,8 @@ class Turn:
         found = self.execution.frames.get(path)
         if found is None:
             return None
-        copy = self.frames[path] = found.copy()
-        return copy
+        own = self.frames[path] = copy(found)
+        return own
 
     def peek(self, path: str) -> Frame:
         """A frame that is there, to read only: no copy is made."""

@@ -8,10 +8,11 @@ when there will be more; the host decides what happens in between. That is all t
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Any, assert_never
+
+from msgspec import Struct
 
 from stepwell.definitions.failure import Failure
 from stepwell.engine import tokens
@@ -54,8 +55,7 @@ Alarm = tuple[int, int, str, str | Callable[[], None]]
 ALARMS_BETWEEN_CLEANINGS = 10_000
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(Struct):
     """A task being performed: its exchange, and how to give up what it waits for."""
 
     task: InvokeTask

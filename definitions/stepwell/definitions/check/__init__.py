@@ -16,10 +16,10 @@ Rule 2: what AWS is not known to refuse is accepted: rejecting a definition that
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from stepwell.definitions.check import expressions, fields, references, rules, structure

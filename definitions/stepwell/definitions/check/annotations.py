@@ -5,18 +5,17 @@ JSONata only, and what a literal has to be. Nothing here names a field: a new on
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from msgspec import Struct
 from pydantic.alias_generators import to_pascal
 
 from stepwell.definitions.model import Element, Holds, Only, QueryLanguage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldFacts:
+class FieldFacts(Struct, frozen=True, kw_only=True):
     """One field of an object. `name` is the specification's, `attribute` the model's.
 
     `language` is the only query language that has the field, `text_language` the only one in which its value may be a

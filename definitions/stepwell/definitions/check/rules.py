@@ -5,8 +5,10 @@ looks at a field only if it has a sensible type, so that no fault is told twice.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stepwell.definitions.check.annotations import fields_of
 from stepwell.definitions.check.fields import unknown_resource
@@ -42,8 +44,7 @@ MAX_LABEL_LENGTH = 40
 LABEL_EXCLUDES = frozenset('?*<>{}[]:;,\\|^~$#%&`"')
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusive:
+class Exclusive(Struct, frozen=True):
     """Fields of which an object has one at most, or, where one is needed, exactly one."""
 
     model: type[Element]

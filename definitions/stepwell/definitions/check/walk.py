@@ -6,7 +6,8 @@ Rule 2: the walk is flat and in the order of the text, outer before inner; it do
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stepwell.definitions.check.annotations import fields_of
 from stepwell.definitions.model import (
@@ -27,8 +28,7 @@ Path = tuple[str | int, ...]
 INVALID = "SCHEMA_VALIDATION_FAILED"
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """A problem before its path has become text. `is_placed` is False for what AWS gives no location."""
 
     path: Path
@@ -38,8 +38,7 @@ class Fault:
     is_placed: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Node:
+class Node(Struct, frozen=True, kw_only=True, eq=False):
     """One object of the definition.
 
     `language` is the query language of the state it belongs to (None: it names one that does not exist), `outer` the

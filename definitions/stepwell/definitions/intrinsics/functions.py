@@ -15,10 +15,11 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from math import floor
 from typing import Any, Final
+
+from msgspec import Struct
 
 from stepwell.definitions.expressions import Entropy, Json
 from stepwell.definitions.java_order import hash_map_order
@@ -53,8 +54,7 @@ class Kind(StrEnum):
     OBJECT = "an object"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
+class Function(Struct, frozen=True, kw_only=True):
     """One row of the table. `rest` is the kind of any number of further arguments; None where there may be none."""
 
     apply: Callable[..., Json]

@@ -14,8 +14,9 @@ Rule 3: hostile text costs time in proportion to its length and never more than 
 """
 
 import re
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.json_text import InvalidJson, loads
@@ -29,8 +30,7 @@ class InvalidIntrinsic(ValueError):
     """Text that is no intrinsic function call; the message says where, and what was expected."""
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A value written out.
 
     `pieces` are those of a string: its text, cut at every `{}` that is not escaped. Only States.Format needs them: in
@@ -38,18 +38,16 @@ class Literal:
     """
 
     value: Json
-    pieces: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    pieces: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PathArgument:
+class PathArgument(Struct, frozen=True):
     """A path of any root (`$.a`, `$$.Execution.Id`, `$variable`), as written."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A call. `name` is the whole of it (`States.Format`), `text` the call as written."""
 
     name: str

@@ -13,8 +13,9 @@ States Language adds, and what it demands of a path beyond the library.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.jsonpath.evaluation import compile_keys, compile_reader
@@ -39,8 +40,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Path:
+class Path(Struct, frozen=True, eq=False):
     """A compiled path.
 
     `definite` says that it selects at most one value: `read` gives that value or raises. Otherwise `read` gives a list.

@@ -10,14 +10,14 @@ another (which is applied to each of them).
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from stepwell.definitions.expressions import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(Struct, frozen=True):
     """`.name`, `['name']` or `['one','other']`.
 
     `is_plain` is False for a bare name with one of the characters that a Reference Path must not hold.
@@ -32,8 +32,7 @@ class Property:
         return f"[{','.join(f'{self.quote}{name}{self.quote}' for name in self.names)}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """`[0]` or `[0,-1]`: negative ones count from the end."""
 
     indexes: tuple[int, ...]
@@ -43,8 +42,7 @@ class Index:
         return f"[{','.join(map(str, self.indexes))}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Struct, frozen=True):
     """`[start:stop]`, one of which may be absent."""
 
     start: int | None
@@ -55,22 +53,19 @@ class Slice:
         return f"[{'' if self.start is None else self.start}:{'' if self.stop is None else self.stop}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Wildcard:
+class Wildcard(Struct, frozen=True):
     """`.*` or `[*]`."""
 
     fragment: str = "[*]"
 
 
-@dataclass(frozen=True, slots=True)
-class DeepScan:
+class DeepScan(Struct, frozen=True):
     """`..`: the step that follows is applied to every array and object from here down."""
 
     fragment: str = ".."
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """`[?(condition)]`."""
 
     condition: "Condition"
@@ -80,8 +75,7 @@ class Filter:
         return "[?]"
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """`.name()` or `.name(argument, ...)`. Its name is looked up when the path is read."""
 
     name: str
@@ -95,8 +89,7 @@ class Function:
 Step = Property | Index | Slice | Wildcard | DeepScan | Filter | Function
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(Struct, frozen=True):
     """A path without its text. `root` is `$` or `@`.
 
     `is_complete` is False where a character at the end of the text was ignored.
@@ -120,8 +113,7 @@ class Selector:
         return bool(self.steps) and isinstance(self.steps[-1], Function)
 
 
-@dataclass(frozen=True, slots=True)
-class JsonArgument:
+class JsonArgument(Struct, frozen=True):
     """An argument of a function that is JSON text."""
 
     text: str
@@ -130,15 +122,13 @@ class JsonArgument:
 Argument = JsonArgument | Selector
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A value written in a filter."""
 
     value: Json
 
 
-@dataclass(frozen=True, slots=True)
-class Regex:
+class Regex(Struct, frozen=True):
     """`/pattern/flags`."""
 
     pattern: re.Pattern[str]
@@ -147,8 +137,7 @@ class Regex:
 Operand = Literal | Regex | Selector
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """`left operator right`. The operator is in upper case."""
 
     left: Operand
@@ -156,26 +145,22 @@ class Comparison:
     right: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class Existence:
+class Existence(Struct, frozen=True):
     """`@.name` or `!@.name`."""
 
     selector: Selector
     is_expected: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Conjunction:
+class Conjunction(Struct, frozen=True):
     conditions: tuple["Condition", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Disjunction:
+class Disjunction(Struct, frozen=True):
     conditions: tuple["Condition", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Negation:
+class Negation(Struct, frozen=True):
     condition: "Condition"
 
 

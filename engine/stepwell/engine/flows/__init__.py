@@ -18,18 +18,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from stepwell.definitions import model
-from stepwell.definitions.expressions import Environment, Expression, Json
+from stepwell.definitions.expressions import Expression
+from stepwell.engine.flows.jsonata import JsonataFlow
 from stepwell.engine.flows.jsonpath import JsonPathFlow
+from stepwell.engine.flows.values import Condition, Exit, Finish, Variables
 
-Variables = dict[str, Json]
-Exit = tuple[Json, Variables | None]
-"""Output, and the variables assigned (None where nothing is)."""
-
-Finish = Callable[[Json, Json, Environment], Exit]
-"""(raw input, result) -> exit."""
-
-Condition = Callable[[Json, Environment], bool]
-"""(document) -> whether a rule matches."""
+__all__ = ["FLOWS", "Condition", "Exit", "Finish", "Flow", "Variables"]
 
 
 class Flow(Protocol):
@@ -62,4 +56,5 @@ class Flow(Protocol):
 
 FLOWS: dict[model.QueryLanguage, Callable[[model.BaseState], Flow]] = {
     model.QueryLanguage.JSONPATH: JsonPathFlow,
+    model.QueryLanguage.JSONATA: JsonataFlow,
 }

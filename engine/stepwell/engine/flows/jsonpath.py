@@ -15,21 +15,11 @@ from stepwell.definitions.failure import RUNTIME, Failed
 from stepwell.definitions.json_text import dumps
 from stepwell.definitions.paths import Wording, compile_reader, compile_writer, invalid_path
 from stepwell.definitions.templates import compile_template, compile_value
-
-Variables = dict[str, Json]
-Exit = tuple[Json, Variables | None]
-
-
-def identity(value: Json, _environment: Environment) -> Json:
-    return value
+from stepwell.engine.flows.values import Condition, Exit, Finish, constant, identity
 
 
 def _nothing(_value: Json, _environment: Environment) -> Json:
     return {}
-
-
-def constant(value: Json) -> Expression:
-    return lambda document, environment: value
 
 
 def _template(value: Json) -> Expression:
@@ -55,7 +45,7 @@ class JsonPathFlow:
         self.finish = _compile_finish(state, state.assign if isinstance(state, model.AssigningState) else None)
         self.is_identity = state.model_fields_set <= {"type", "next", "end", "comment", "query_language"}
 
-    def caught(self, index: int) -> Callable[[Json, Json, Environment], Exit]:
+    def caught(self, index: int) -> Finish:
         catcher = self._state.catch[index]  # type: ignore[attr-defined]
         place = _compile_place(catcher.result_path)
         assign = _template(catcher.assign) if catcher.assign else None
@@ -66,7 +56,7 @@ class JsonPathFlow:
 
         return caught
 
-    def rule(self, index: int) -> tuple[Callable[[Json, Environment], bool], Callable[[Json, Json, Environment], Exit]]:
+    def rule(self, index: int) -> tuple[Condition, Finish]:
         rule = self._state.choices[index]  # type: ignore[attr-defined]
         return compile_rule(rule), _compile_finish(self._state, rule.assign)
 
@@ -125,9 +115,7 @@ def _compile_arguments(state: model.BaseState) -> Expression:
             return identity
 
 
-def _compile_finish(
-    state: model.BaseState, assign_fields: dict[str, Json] | None
-) -> Callable[[Json, Json, Environment], Exit]:
+def _compile_finish(state: model.BaseState, assign_fields: dict[str, Json] | None) -> Finish:
     """(raw input, result) -> exit, with the Assign that applies: the state's own, or that of a Choice rule."""
     select = (
         _template(state.result_selector)

@@ -5,8 +5,9 @@ scheduled, started, perhaps submitted, and one end.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from stepwell.definitions import failure as names
 from stepwell.definitions import model

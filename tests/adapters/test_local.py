@@ -262,7 +262,7 @@ def test_all_hosts_give_the_same_history(definition, input):
     assert local.output == skipping.output == simulated.output
 
 
-def test_waiting_is_not_skipped_while_somebody_has_a_token_to_answer_with():
+def test_whoever_has_a_token_has_a_moment_to_answer_before_waiting_is_skipped():
     def ask(parameters):
         threading.Timer(0.05, send_task_success, (parameters["Token"], "answered")).start()
 
@@ -270,3 +270,10 @@ def test_waiting_is_not_skipped_while_somebody_has_a_token_to_answer_with():
     result = run(machine(Sleep=wait(Seconds=1000), Ask=state), functions={"Ask": ask}, fast_forward=True)
 
     assert result.output == "answered"
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for_when_waiting_is_skipped():
+    state = task(CALLBACK, Parameters={"Token.$": "$$.Task.Token"}, TimeoutSeconds=86_400)
+    result = run(machine(Ask=state), functions={"Ask": lambda _: None}, fast_forward=True)
+
+    assert result.error == "States.Timeout"

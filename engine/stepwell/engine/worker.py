@@ -89,6 +89,8 @@ class Worker:
         self._alarm_count = 0
         self._timers: dict[str, set[str]] = {}
         self._open: set[str] = set()
+        self.left_open = 0
+        """How many tasks were ever left open for somebody else's answer."""
 
     # --- for hosts --------------------------------------------------------------------------------------------------
 
@@ -185,6 +187,7 @@ class Worker:
                 del self._attempts[token]
                 if not is_answered:
                     self._open.add(token)
+                    self.left_open += 1
                 return
             value = error = None
             match request:

@@ -23,6 +23,7 @@ from stepwell.adapters.command.output import give_up, say
 SUBCOMMANDS = {
     "run": "Run a state machine and watch it move.",
     "validate": "Check definitions as AWS checks them.",
+    "eval": "Try an expression: its value as it would be in a state.",
     "history": "Show what happened in an execution, event by event.",
     "list": "List the executions that were run, the newest first.",
 }

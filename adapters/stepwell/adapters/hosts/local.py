@@ -1,8 +1,8 @@
 """The local host: real time, handlers on threads and on an event loop, everything else on one thread.
 
 Waiting costs nothing: a thousand executions that wait are a thousand entries in the list of timers. With a
-`SkippingClock` time is skipped whenever nothing runs, nobody has a token to answer with, and nothing is left to do but
-wait.
+`SkippingClock` time is skipped whenever nothing runs and nothing is left to do but wait; but whoever was handed a task
+token has a moment of real time for the answer first.
 """
 
 import os
@@ -15,6 +15,7 @@ from stepwell.engine.ports import Store, TaskHandler
 from stepwell.engine.worker import Observer, Worker
 
 LONGEST_REST_SECONDS = 3600.0
+SECONDS_FOR_ANSWERS = 1.0
 
 
 class LocalHost:
@@ -31,6 +32,7 @@ class LocalHost:
         self.clock = clock or SystemClock()
         self.store = store
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._waited_for = 0
         self._runner = ThreadRunner(self._inbox.put)
         self.worker = Worker(
             store=store,
@@ -68,7 +70,9 @@ class LocalHost:
         """What was posted before the next timer is due; None when the time has come."""
         if action := self._take():
             return action
-        if due is not None and isinstance(self.clock, SkippingClock) and not self._is_something_going_on:
+        if due is not None and isinstance(self.clock, SkippingClock) and not self._runner.running:
+            if action := self._answer_in_time():
+                return action
             self.clock.jump(due)
             return None
         seconds = LONGEST_REST_SECONDS
@@ -79,10 +83,15 @@ class LocalHost:
         except Empty:
             return None
 
-    @property
-    def _is_something_going_on(self) -> bool:
-        """Whether a function runs, or somebody was handed a token to answer with: neither is a wait for time."""
-        return self._runner.running > 0 or self.worker.awaits_answers
+    def _answer_in_time(self) -> Callable[[], None] | None:
+        """What was posted within the moment that a token which was just handed out is given for its answer."""
+        if not self.worker.awaits_answers or self._waited_for == self.worker.left_open:
+            return None
+        self._waited_for = self.worker.left_open
+        try:
+            return self._inbox.get(timeout=SECONDS_FOR_ANSWERS)
+        except Empty:
+            return None
 
     def _take(self) -> Callable[[], None] | None:
         try:

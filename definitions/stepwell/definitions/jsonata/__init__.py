@@ -75,8 +75,11 @@ def compile_expression(text: str, location: str, *kinds: str) -> Expression:
     source = expression_in(text)
     opening = failures.opening(source, location)
     engine = cache(lambda: _engine(source, opening, location))
-    plain = compile_plain(source, lambda document, environment: engine()(document, environment))
-    expression = plain or engine()
+
+    def evaluate_in_full(document: Json, environment: Environment) -> Json:
+        return engine()(document, environment)  # compiled only now, if ever
+
+    expression = compile_plain(source, evaluate_in_full) or engine()
     return _of_kinds(expression, opening, location, kinds) if kinds else expression
 
 

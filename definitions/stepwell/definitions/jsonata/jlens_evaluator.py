@@ -84,11 +84,11 @@ def _compile(text: str) -> Expression:
         if error.code == "U1001":  # too deep to be parsed, so too deep to be evaluated
             return _always_too_deep
         raise InvalidExpression(_message(error), error.position) from None
+    except UnicodeEncodeError as error:
+        raise InvalidExpression("The text holds half a surrogate pair, which is no character", error.start) from None
     names = dict.fromkeys(_VARIABLE.findall(text))
     program = _Program(text, [name for name in names if name != "states"])
-    if program.needs_only_document:
-        return _shortcut(program)
-    return program
+    return _shortcut(program) if program.is_simple else program
 
 
 def _always_too_deep(document: Json, environment: Environment) -> Json:
@@ -96,29 +96,66 @@ def _always_too_deep(document: Json, environment: Environment) -> Json:
 
 
 def _shortcut(program: "_Program") -> Expression:
-    """The evaluation of a text that needs `$states` only, and no more of it than is in the document."""
-    run = program.form(frozenset()).engine.evaluate
-    is_boundless = program.is_boundless
+    """The evaluation of a simple program; where there is no result, it is done once more in full, to tell why."""
+    form = program.form(_NONE)
+    run = form.engine.evaluate
+    hideable = program.hideable
     time, depth, array, string = BOUNDS.values()
 
-    def evaluate(document: Json, environment: Environment) -> Json:
+    def evaluate_boundless(document: Json, environment: Environment) -> Json:
         try:
-            if is_boundless:
-                return run(document)["r"]
-            return run(document, None, timeout=time, max_depth=depth, max_array_length=array, max_string_length=string)[
-                "r"
-            ]
-        except (KeyError, jlens.JlensError):
-            return program(document, environment)  # once more, slowly, to tell what is the matter
+            return run(document)["r"]
+        except KeyError:
+            return program(document, environment)
+        except jlens.JlensError as error:
+            if error.code not in _WORTH_ANOTHER_TRY:
+                raise _fault(error) from None
+            return program(document, environment)
 
-    return evaluate
+    def evaluate(document: Json, environment: Environment) -> Json:
+        variables = environment.variables
+        if hideable and not hideable.isdisjoint(variables):
+            return program(document, environment)
+        try:
+            return run(
+                {"s": document, "v": variables} if form.binds else document,
+                None,
+                timeout=time,
+                max_depth=depth,
+                max_array_length=array,
+                max_string_length=string,
+            )["r"]
+        except KeyError:
+            return program(document, environment)
+        except jlens.JlensError as error:
+            if error.code not in _WORTH_ANOTHER_TRY:
+                raise _fault(error) from None
+            return program(document, environment)
+
+    def evaluate_boundless_with_variables(document: Json, environment: Environment) -> Json:
+        try:
+            return run({"s": document, "v": environment.variables})["r"]
+        except KeyError:
+            return program(document, environment)
+        except jlens.JlensError as error:
+            if error.code not in _WORTH_ANOTHER_TRY:
+                raise _fault(error) from None
+            return program(document, environment)
+
+    if not program.is_boundless or hideable:
+        return evaluate
+    return evaluate_boundless_with_variables if form.binds else evaluate_boundless
+
+
+_WORTH_ANOTHER_TRY: Final = frozenset({"D1001", "U1004"})
+"""A number out of range, which may be mended; an input that is no dict. An evaluation that took all its time is not."""
 
 
 class _Form:
     """A program in the frame that some set of hidden functions asks for. `repaired` is the same with operations that
     have left the range of numbers rewritten, once there are any."""
 
-    __slots__ = ("drawn", "engine", "hosts", "repaired", "source", "text")
+    __slots__ = ("binds", "drawn", "engine", "hosts", "repaired", "source")
 
     def __init__(self, text: str, names: list[str], hidden: frozenset[str]) -> None:
         used = [name for name in names if name in _HIDEABLE and name not in hidden]
@@ -126,9 +163,9 @@ class _Form:
         hosts = [FUNCTIONS[name] for name in used if name in FUNCTIONS]
         opening = "".join(f"${name} := $.v.`{name}`; " for name in bound)
         opening += "".join(host.prelude for host in hosts)
-        self.text = text
-        # Without variables the document can be the input itself.
-        self.source = f'($states := ${".s" if names else ""}; {opening}(){{"r": {text}\n}})'
+        # Where it binds no variables, the document is the input itself.
+        self.binds = bool(bound)
+        self.source = f'($states := ${".s" if bound else ""}; {opening}(){{"r": {text}\n}})'
         self.hosts = (*hosts, INFINITE)
         self.drawn = DRAWING.intersection(used)
         self.engine = self._engine(self.source)
@@ -165,12 +202,13 @@ class _Form:
 class _Program:
     """The evaluation of a text in full."""
 
-    __slots__ = ("_forms", "_hideable", "_names", "_needs_context", "_text", "_timed", "is_boundless")
+    __slots__ = ("_forms", "_names", "_needs_context", "_shuffles", "_text", "_timed", "hideable", "is_boundless")
 
     def __init__(self, text: str, names: list[str]) -> None:
         self._text = text
         self._names = names
-        self._hideable = _HIDEABLE.intersection(names)
+        self.hideable = _HIDEABLE.intersection(names)
+        self._shuffles = "shuffle" in names
         self._timed = not _TIMED.isdisjoint(names)
         self._needs_context = _CONTEXT.search(text) is not None
         self._forms: dict[frozenset[str], _Form] = {}
@@ -178,8 +216,9 @@ class _Program:
         self.form(frozenset())
 
     @property
-    def needs_only_document(self) -> bool:
-        return not self._names and not self._needs_context
+    def is_simple(self) -> bool:
+        """Whether it takes no more than the document as it is and the variables."""
+        return not (self._needs_context or self._timed or self._shuffles or DRAWING.intersection(self._names))
 
     def form(self, hidden: frozenset[str]) -> _Form:
         found = self._forms.get(hidden)
@@ -190,17 +229,15 @@ class _Program:
     def __call__(self, document: Json, environment: Environment) -> Json:
         if self._needs_context and "context" not in document:
             document = {**document, "context": _dict(environment.context)}
-        form = self._forms[_NONE]
-        if self._names:
-            variables = environment.variables
-            if self._hideable and (hidden := self._hideable.intersection(variables)):
-                form = self.form(hidden)
+        variables = environment.variables
+        form = self.form(self.hideable.intersection(variables))
+        if form.binds:
             document = {"s": document, "v": _dict(variables)}
         options: Mapping[str, Any] = _UNBOUNDED if self.is_boundless else BOUNDS
         bindings: dict[str, Callable[..., Any]] | None = None
         if self._timed:
             options = {**options, "now": environment.at}
-        if "shuffle" in self._hideable:
+        if self._shuffles:
             options = {**options, "seed": environment.entropy.bits(63)}
         if form.drawn:
             bindings = drawing_functions(form.drawn, environment.entropy)

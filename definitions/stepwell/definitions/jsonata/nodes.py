@@ -7,63 +7,56 @@ Chains (`a & b & c`, `a.b.c`) lean to the left and are as deep as their text is 
 `left_of` in a loop. Everything else is nested no deeper than the parser allows.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Name:
+
+class Name(Struct, frozen=True):
     """A member of the context: `a`, or `` `a b` ``."""
 
     value: str
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """`$name`, without the `$`: the context (`$`) is the empty name, the root (`$$`) is `$`."""
 
     name: str
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A number, true, false, null; or a text, which as a step of a path is a name."""
 
     value: str | float | bool | None
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Regex:
+class Regex(Struct, frozen=True):
     pattern: str
     flags: str
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(Struct, frozen=True):
     """An operator that is an operand: `*`, `**`, `%` (the parent), `?` (an argument left open), the end of the text."""
 
     symbol: str
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Negation:
+class Negation(Struct, frozen=True):
     operand: "Node"
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(Struct, frozen=True):
     items: tuple["Node", ...]
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+class Object(Struct, frozen=True):
     """`{...}`, or, with what is to its `left`, a grouping."""
 
     left: "Node | None"
@@ -71,21 +64,18 @@ class Object:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     expressions: tuple["Node", ...]
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lambda:
+class Lambda(Struct, frozen=True):
     parameters: tuple[str, ...]
     body: "Node"
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Transform:
+class Transform(Struct, frozen=True):
     """`|pattern|update, deletion|`"""
 
     pattern: "Node"
@@ -94,8 +84,7 @@ class Transform:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Struct, frozen=True):
     """Two operands and what is between them; `.` and `..` are operators too."""
 
     operator: str
@@ -104,8 +93,7 @@ class Binary:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """`left[predicate]`, be it a condition or an index."""
 
     left: "Node"
@@ -113,8 +101,7 @@ class Filter:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sort:
+class Sort(Struct, frozen=True):
     """`left^(term, >term)`"""
 
     left: "Node"
@@ -122,8 +109,7 @@ class Sort:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class StepVariable:
+class StepVariable(Struct, frozen=True):
     """`left@$name` (the value of a step) or `left#$name` (its index), for the steps after it."""
 
     operator: str
@@ -132,8 +118,7 @@ class StepVariable:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(Struct, frozen=True):
     """`$name := value`"""
 
     name: str
@@ -141,8 +126,7 @@ class Assignment:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """`left ? then : otherwise`"""
 
     left: "Node"
@@ -151,8 +135,7 @@ class Condition:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """`left(arguments)`, a partial application if an argument is left open."""
 
     left: "Node"

@@ -16,8 +16,9 @@ Operators later than 2.0.6 (`??`, `?:`) are syntax errors, as on AWS.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from stepwell.definitions.jsonata.nodes import (
     Array,
@@ -120,17 +121,19 @@ def variables_read(text: str, *, assigned: Collection[str] = ()) -> list[str]:
 # --- the walk --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
 class _Uses:
     """What an expression refers to, each with its first position.
 
     `read` and `called` are variables that are not local, by what is done with them.
     """
 
-    at_the_top: dict[str, int] = field(default_factory=dict)
-    members: dict[str, int] = field(default_factory=dict)
-    read: dict[str, int] = field(default_factory=dict)
-    called: dict[str, int] = field(default_factory=dict)
+    __slots__ = ("at_the_top", "called", "members", "read")
+
+    def __init__(self) -> None:
+        self.at_the_top: dict[str, int] = {}
+        self.members: dict[str, int] = {}
+        self.read: dict[str, int] = {}
+        self.called: dict[str, int] = {}
 
 
 class _Scope:
@@ -154,8 +157,7 @@ class _Scope:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """Where a node stands: among which names, whether without a context, and whether in the middle of a path."""
 
     scope: _Scope

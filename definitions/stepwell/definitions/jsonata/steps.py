@@ -8,7 +8,6 @@ Rule 2: it goes down a chain in a loop and into operands by recursion, which the
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import chain
 
 from stepwell.definitions.jsonata.nodes import (
@@ -42,11 +41,13 @@ def check(node: Node) -> None:
         raise SyntaxFault("S0217", part.position, token=part.kind)
 
 
-@dataclass(slots=True)
 class _Slot:
     """A parent operator looking for its step: `level` more steps back."""
 
-    level: int = 1
+    __slots__ = ("level",)
+
+    def __init__(self) -> None:
+        self.level = 1
 
 
 class _Part:

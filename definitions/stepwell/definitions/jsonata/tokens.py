@@ -8,10 +8,11 @@ Differs from AWS: whether a regular expression is one is told by the engine that
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from json import dumps
 from typing import Final
+
+from msgspec import Struct
 
 from stepwell.definitions.jsonata.nodes import Regex
 
@@ -112,8 +113,7 @@ KINDS: Final = frozenset(["name", "variable", "literal", "regex", END])
 """What a token is that is no operator."""
 
 
-@dataclass(slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """`id` is an operator's text, END, or the kind of an operand; `position` is where it ends."""
 
     id: str

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from functools import cached_property, partial
 from types import ModuleType, TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from stepwell.adapters.clocks import SkippingClock, SystemClock
 from stepwell.adapters.hosts.local import LocalHost
@@ -31,7 +31,7 @@ from stepwell.adapters.runs import (
 )
 from stepwell.adapters.stores.memory import MemoryStore
 from stepwell.adapters.tasks.bindings import Bindings, BoundTasks
-from stepwell.adapters.tasks.functions import Function, TaskError
+from stepwell.adapters.tasks.functions import Function, TaskError, as_text
 from stepwell.adapters.tasks.mocks import MockedTasks, Mocks, read_mocks
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.failure import Failure
@@ -48,6 +48,7 @@ from stepwell.engine.ports import TaskHandler
 __all__ = [
     "Definition",
     "Engine",
+    "EngineClosed",
     "Functions",
     "Result",
     "TaskError",
@@ -107,8 +108,8 @@ def run(
     timestamps. `mocks`: see `stepwell.adapters.tasks.mocks.read_mocks`. Ctrl-C aborts the execution and is raised again
     once the execution has ended.
 
-    Raises InvalidDefinition (with all problems), UnreadableDefinition, InvalidExecutionInput, InvalidName and
-    InvalidMockConfig.
+    Raises InvalidDefinition (with all problems), UnreadableDefinition, InvalidExecutionInput, InvalidName,
+    InvalidMockConfig, and NotJson for an input that is no JSON value.
     """
     prepared = prepare(definition)
     tasks = _handler(functions, mocks, prepared)
@@ -116,6 +117,10 @@ def run(
     execution = start(host, prepared, input=_input_text(input), name=name)
     run_to_the_end(host, execution)
     return Result(execution, host.store.history(execution.arn))
+
+
+class EngineClosed(RuntimeError):
+    """The engine was closed, or has broken: its cause tells by what."""
 
 
 class Engine:
@@ -126,7 +131,8 @@ class Engine:
             result = engine.wait(arn)
 
     One thread carries all executions on; functions run on threads of their own and on one event loop. Every method may
-    be called from any thread. `close` (or leaving the `with`) gives up what still runs.
+    be called from any thread. `close` (or leaving the `with`) gives up what still runs; from then on every method but
+    those that only look raises EngineClosed.
     """
 
     def __init__(self, *, functions: Functions | None = None, fast_forward: bool = False) -> None:
@@ -136,6 +142,8 @@ class Engine:
         self._store = MemoryStore()
         self._ended = threading.Condition()
         self._is_closing = False
+        self._is_closed = False
+        self._broken: BaseException | None = None
         clock = SkippingClock() if fast_forward else SystemClock()
         self._host = LocalHost(self._perform, self._store, clock=clock, observe=self._observe)
         self._thread = threading.Thread(target=self._work, name="stepwell-engine", daemon=True)
@@ -158,6 +166,7 @@ class Engine:
         input_text = _input_text(input)
 
         def begin() -> str:
+            self._refuse_when_closed()
             execution = start(self._host, prepared, input=input_text, name=name)
             if handler is not None:
                 self._cases[execution.arn] = handler
@@ -167,10 +176,15 @@ class Engine:
         return self._ask(begin)
 
     def wait(self, arn: str, timeout: float | None = None) -> Result:
-        """The result of an execution, once it has ended. Raises TimeoutError after `timeout` seconds."""
+        """The result of an execution, once it has ended.
+
+        Raises TimeoutError after `timeout` seconds, EngineClosed where the engine is closed before the execution's end.
+        """
         with self._ended:
-            if not self._ended.wait_for(lambda: self._is_closing or self._store.load(arn).status.is_terminal, timeout):
+            if not self._ended.wait_for(lambda: self._is_closed or self._store.load(arn).status.is_terminal, timeout):
                 raise TimeoutError(f"{arn} is still running after {timeout} s")
+            if not self._store.load(arn).status.is_terminal:
+                self._raise_closed()
         return self.describe(arn)
 
     def describe(self, arn: str) -> Result:
@@ -187,8 +201,13 @@ class Engine:
 
     def stop(self, arn: str, error: str | None = None, cause: str | None = None) -> None:
         """Aborts an execution; one that has ended stays as it is. Raises ExecutionDoesNotExist."""
-        self._ask(lambda: self._store.load(arn))
-        self._send(arn, ExecutionStopped, failure=Failure(error, cause))
+        failure = _failure(error, cause)
+
+        def stop() -> None:
+            self._refuse_when_closed()
+            self._host.worker.send(self._store.load(arn).arn, ExecutionStopped, failure=failure)
+
+        self._ask(stop)
 
     def send_task_success(self, token: str, output: Json) -> None:
         """Answers the task that waits with this token. Raises InvalidToken; a late answer is ignored."""
@@ -196,7 +215,7 @@ class Engine:
 
     def send_task_failure(self, token: str, error: str | None = None, cause: str | None = None) -> None:
         """Fails the task that waits with this token. Raises InvalidToken; a late answer is ignored."""
-        self._answer(token, TaskFailed, failure=Failure(error, cause))
+        self._answer(token, TaskFailed, failure=_failure(error, cause))
 
     def send_task_heartbeat(self, token: str) -> None:
         """Lets the task's heartbeat begin anew. Raises InvalidToken."""
@@ -204,13 +223,9 @@ class Engine:
 
     def close(self) -> None:
         """Ends the engine. Executions that still run are given up where they are."""
-        if self._is_closing:
-            return
         self._is_closing = True
         self._host.post(lambda: None)
         self._thread.join()
-        with self._ended:
-            self._ended.notify_all()
 
     def __enter__(self) -> Self:
         return self
@@ -223,8 +238,21 @@ class Engine:
     # --- on the engine's thread -------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        self._host.work(lambda: self._is_closing)
-        self._host.close()
+        try:
+            self._host.work(lambda: self._is_closing)
+        except BaseException as error:  # noqa: BLE001 - a bug of ours: whoever waits must hear of it
+            self._broken = error
+        finally:
+            self._host.close()
+            for execution in self._store.list():
+                refuse_answers(execution.arn)
+            with self._ended:
+                self._is_closed = True
+                self._ended.notify_all()
+            self._host.answer_posted()
+
+    def _raise_closed(self) -> NoReturn:
+        raise EngineClosed("The engine is closed") from self._broken
 
     def _perform(self, task: Any) -> Any:
         return self._cases.get(task.execution_arn, self._plain)(task)
@@ -237,8 +265,8 @@ class Engine:
                 self._ended.notify_all()
 
     def _ask(self, question: Callable[[], T]) -> T:
-        """What the engine's thread answers, or raises."""
-        if self._is_closing:
+        """What the engine's thread answers, or raises; looking is possible when it has gone."""
+        if self._is_closed:
             return question()
         future: Future[T] = Future()
 
@@ -251,12 +279,19 @@ class Engine:
         self._host.post(answer)
         return future.result()
 
-    def _send(self, arn: str, event: Callable[..., Event], **facts: Any) -> None:
-        self._host.post(partial(self._host.worker.send, arn, event, **facts))
-
     def _answer(self, token: str, event: Callable[..., Event], **facts: Any) -> None:
-        self.describe(tokens.address(token)[0])
-        self._host.post(partial(self._host.worker.answer, token, event, **facts))
+        arn = tokens.address(token)[0]
+
+        def answer() -> None:
+            self._refuse_when_closed()
+            self._store.load(arn)
+            self._host.worker.answer(token, event, **facts)
+
+        self._ask(answer)
+
+    def _refuse_when_closed(self) -> None:
+        if self._is_closed:
+            self._raise_closed()
 
 
 # --- answers from anywhere in the process ---------------------------------------------------------------------------
@@ -278,7 +313,7 @@ def send_task_success(token: str, output: Json) -> None:
 
 def send_task_failure(token: str, error: str | None = None, cause: str | None = None) -> None:
     """Fails a task that waits with this token; raises as `send_task_success`."""
-    _answer(token, TaskFailed, failure=Failure(error, cause))
+    _answer(token, TaskFailed, failure=_failure(error, cause))
 
 
 def send_task_heartbeat(token: str) -> None:
@@ -287,6 +322,12 @@ def send_task_heartbeat(token: str) -> None:
 
 
 # --- what a run is made of ------------------------------------------------------------------------------------------
+
+
+def _failure(error: str | None, cause: str | None) -> Failure:
+    if not isinstance(error, str | None) or not isinstance(cause, str | None):
+        raise TypeError(f"Error and cause are texts: {error!r}, {cause!r}")
+    return Failure(error and as_text(error), cause and as_text(cause))
 
 
 def _handler(functions: Functions | None, mocks: Mocks | None, prepared: Prepared) -> TaskHandler:

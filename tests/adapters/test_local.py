@@ -7,7 +7,7 @@ import pytest
 
 from stepwell.definitions.problems import InvalidDefinition
 from stepwell.engine.errors import ExecutionAlreadyExists, ExecutionDoesNotExist, InvalidName, InvalidToken
-from stepwell.local import Engine, run, send_task_failure, send_task_heartbeat, send_task_success
+from stepwell.local import Engine, EngineClosed, run, send_task_failure, send_task_heartbeat, send_task_success
 from support import CALLBACK, choice, fail, machine, map_, parallel, pass_, retrier, scope, succeed, task, wait
 
 
@@ -207,13 +207,25 @@ def test_an_engine_takes_mocks_for_one_execution():
 def test_a_closed_engine_lets_nobody_wait():
     engine = Engine()
     arn = engine.start(machine(Sleep=wait(Seconds=3600)))
-    waiter = threading.Thread(target=engine.wait, args=(arn,))
+    heard = []
+
+    def wait_for_it():
+        try:
+            engine.wait(arn)
+        except EngineClosed as closed:
+            heard.append(closed)
+
+    waiter = threading.Thread(target=wait_for_it)
     waiter.start()
     engine.close()
     waiter.join(10)
 
-    assert not waiter.is_alive()
+    assert len(heard) == 1
     assert engine.describe(arn).status == "RUNNING"
+    with pytest.raises(EngineClosed):
+        engine.start(machine(Only=succeed()))
+    with pytest.raises(EngineClosed):
+        engine.stop(arn)
 
 
 def test_a_thousand_waiting_executions_cost_no_threads():

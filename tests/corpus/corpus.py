@@ -76,7 +76,8 @@ def _resolved(value: Any, field: str) -> Any:
 
 def _text(text: str) -> str:
     text = PARTITION.sub("arn:aws:", text)
-    return SUBSTITUTION.sub(lambda found: KNOWN.get(found[1]) or _name(found[1]), text)
+    quote = '"' if text.startswith("{%") else ""  # in an expression, a bare name would be a reference
+    return SUBSTITUTION.sub(lambda found: KNOWN.get(found[1]) or f"{quote}{_name(found[1])}{quote}", text)
 
 
 def _name(text: str) -> str:

@@ -48,8 +48,7 @@ def runnable() -> list[Any]:
 
 def _is_runnable(row: Mapping[str, Any]) -> bool:
     """Real, without defects, and without the parts of the language that are not there yet."""
-    is_jsonata = "JSONata" in row["query_languages"]
-    return row["kind"] in REAL and not row["defects"] and not is_jsonata and not _is_distributed(row["definition"])
+    return row["kind"] in REAL and not row["defects"] and not _is_distributed(row["definition"])
 
 
 def _is_distributed(value: Any) -> bool:

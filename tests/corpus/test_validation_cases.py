@@ -19,7 +19,6 @@ from stepwell.definitions.variables import variable_references
 
 NO_RESOURCE = "AWS (recorded): The resource provided … is not recognized. The value is not a valid resource ARN"
 PLACEHOLDER = "`${…}` as a Resource: AWS never sees it, and the reader of files resolves it before the check"
-EXPRESSION = "JSONata expressions are parsed when a machine is compiled, not by this check"
 BOTH_LANGUAGES = "AWS (recorded): 'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine"
 UNIQUE_NAMES = "AWS wants names of states unique in the whole machine (developer guide; code DUPLICATE_STATE_NAMES)"
 ROLE = "AWS (recorded): Credentials need a RoleArn"
@@ -43,8 +42,6 @@ STATELINT_RESOURCES = [
 DISAGREEMENTS = {
     # They refuse it, we accept it.
     "asl-validator/invalid-jsonata-surround-syntax-no-spaces.json": "`{%10%}` begins and ends as AWS demands",
-    "asl-validator/invalid-jsonata-syntax-jsonpath-in-jsonata-surround.json": EXPRESSION,
-    "asl-validator/invalid-jsonata-syntax-mismatched-parens.json": EXPRESSION,
     "asl-validator/invalid-task-alias-function.json": "whether AWS looks at a function's alias is not known",
     # They accept it, we refuse it.
     "asl-validator/valid-assign.asl.json": "`top-level` is no identifier (developer guide: Unicode identifiers)",

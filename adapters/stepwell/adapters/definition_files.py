@@ -517,7 +517,8 @@ class _Substitution:
             # `${a:b}` is JSONata too: there a name with a colon must be known to be taken for ours.
             if in_jsonata and ":" in name and self.names.known(name) is None:
                 return match[0]
-            made = self._value(name, name)
+            # A bare name would be a fault in an expression, whatever the deployment puts there.
+            made = self._value(name, dumps_checked(name) if in_jsonata else name)
             return made if isinstance(made, str) else dumps_checked(made)
 
         return _REFERENCE.sub(value, text)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 10
 """A thread without work ends after this time."""
 
+MOST_THREADS = 500
+"""Calls beyond this wait for a thread."""
+
 CLOSING_SECONDS = 2
 """How long coroutines that are cancelled have to clean up."""
 
@@ -32,7 +35,7 @@ class ThreadRunner:
         self._post = post
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._lock = threading.Lock()
-        self._idle = 0
+        self._threads = self._idle = self._queued = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread: threading.Thread | None = None
         self.running = 0
@@ -86,33 +89,46 @@ class ThreadRunner:
 
                     value = asyncio.run(value)
             except BaseException as error:  # noqa: BLE001 - SystemExit too must not end our thread without an answer
-                answer(None, error)
+                answer(None, thrown_in(error))
             else:
                 answer(value, None)
 
-        with self._lock:
-            must_start = self._idle == 0
-            if not must_start:
-                self._idle -= 1
         self._jobs.put(job)
+        with self._lock:
+            self._queued += 1
+            must_start = self._queued > self._idle and self._threads < MOST_THREADS
+            if must_start:
+                self._threads += 1
         if must_start:
-            threading.Thread(target=self._serve, name="stepwell-task", daemon=True).start()
+            self._start_thread()
         return _leave_it_running
 
+    def _start_thread(self) -> None:
+        try:
+            threading.Thread(target=self._serve, name="stepwell-task", daemon=True).start()
+        except RuntimeError:  # the system gives no more threads: those that are there will come to it
+            with self._lock:
+                self._threads -= 1
+                if self._threads == 0:
+                    raise
+
     def _serve(self) -> None:
-        job = self._jobs.get()
         while True:
-            job()
             with self._lock:
                 self._idle += 1
             try:
                 job = self._jobs.get(timeout=IDLE_SECONDS)
             except Empty:
-                with self._lock:
-                    if self._idle > 0:
-                        self._idle -= 1
-                        return
-                job = self._jobs.get()  # one was promised to this thread just now
+                job = None
+            with self._lock:
+                self._idle -= 1
+                if job is None and self._queued == 0:
+                    self._threads -= 1
+                    return
+                if job is not None:
+                    self._queued -= 1
+            if job is not None:
+                job()
 
     # --- coroutines -------------------------------------------------------------------------------------------------
 
@@ -125,18 +141,37 @@ class ThreadRunner:
                 target=_serve_loop, args=(self._loop,), name="stepwell-loop", daemon=True
             )
             self._loop_thread.start()
-        future = asyncio.run_coroutine_threadsafe(call.function(*call.arguments), self._loop)
+        future = asyncio.run_coroutine_threadsafe(_outcome(call), self._loop)
 
         def report(finished: Any) -> None:
             if finished.cancelled():
                 answer(None, asyncio.CancelledError())
-            elif error := finished.exception():
-                answer(None, error)
             else:
-                answer(finished.result(), None)
+                answer(*finished.result())
 
         future.add_done_callback(report)
-        return lambda: (future.cancel(), None)[1]
+
+        def cancel() -> None:
+            future.cancel()
+
+        return cancel
+
+
+async def _outcome(call: Call) -> tuple[Any, BaseException | None]:
+    """What the coroutine returns or raises. SystemExit in particular must not reach the loop, which it would end."""
+    import asyncio
+
+    try:
+        return await call.function(*call.arguments), None
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever the function raises is its answer
+        return None, thrown_in(error)
+
+
+def thrown_in(error: BaseException) -> BaseException:
+    """An exception as it can be thrown into an exchange, to which GeneratorExit would mean that it is closed."""
+    return RuntimeError(f"GeneratorExit: {error}") if isinstance(error, GeneratorExit) else error
 
 
 def _serve_loop(loop: "asyncio.AbstractEventLoop") -> None:

@@ -56,6 +56,8 @@ def prepare(definition: Definition) -> Prepared:
         text = definition.model_dump_json(by_alias=True, exclude_unset=True)
         arn = arns.state_machine_arn("machine")
         return Prepared(program=compile_program(definition), definition=text, machine_arn=arn)
+    if not isinstance(definition, dict | str | PathLike):
+        raise TypeError(f"A definition is a dict, a text, a path or a StateMachine, not {type(definition).__name__}")
     loaded = read_definition(definition)
     kind = StateMachineType(loaded.type)
     machine = load(loaded.source, type=kind)

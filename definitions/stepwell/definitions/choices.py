@@ -8,13 +8,13 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-
-from stepwell.definitions.paths import compile_reader
+from math import inf
 
 from stepwell.definitions import timestamps
 from stepwell.definitions.expressions import Environment, Expression, Json
 from stepwell.definitions.failure import Failed
 from stepwell.definitions.model import Comparison
+from stepwell.definitions.paths import compile_reader
 
 Compare = Callable[[Json, Json], bool]
 Condition = Callable[[Json, Environment], bool]
@@ -31,9 +31,19 @@ def _utf16(text: str) -> str:
 
 def _numbers(compare: Callable[[float, float], bool]) -> Compare:
     def compared(left: Json, right: Json) -> bool:
-        return type(left) in NUMBERS and type(right) in NUMBERS and compare(left, right)
+        return type(left) in NUMBERS and type(right) in NUMBERS and compare(_double(left), _double(right))
 
     return compared
+
+
+def _double(number: float) -> float:
+    """The number as AWS holds it: a double, so that integers above 2^53 lose digits."""
+    if -EXACT <= number <= EXACT:
+        return number
+    try:
+        return float(number)
+    except OverflowError:
+        return inf if number > 0 else -inf
 
 
 def _instants(compare: Callable[[int, int], bool]) -> Compare:
@@ -47,14 +57,42 @@ def _instants(compare: Callable[[int, int], bool]) -> Compare:
 
 
 @cache
-def _matcher(pattern: str) -> re.Pattern[str]:
-    """`*` stands for any characters, `\\*` for a star, `\\\\` for a backslash."""
-    parts = re.findall(r"\\[\\*]|\*|[^\\*]+|\\", pattern)
-    return re.compile("".join(".*" if part == "*" else re.escape(ESCAPED.get(part, part)) for part in parts), re.S)
+def _pieces(pattern: str) -> tuple[str, ...]:
+    """The literal pieces between the stars. `*` stands for any characters, `\\*` for a star, `\\\\` for a backslash."""
+    pieces = [""]
+    for part in re.findall(r"\\[\\*]|\*|[^\\*]+|\\", pattern):
+        if part == "*":
+            pieces.append("")
+        else:
+            pieces[-1] += ESCAPED.get(part, part)
+    return tuple(pieces)
+
+
+def _string_matches(text: Json, pattern: str) -> bool:
+    """Whether the pieces stand in the text one after the other, the first at its start, the last at its end.
+
+    Taking each piece where it comes first is enough, and linear: a regular expression would try all ways.
+    """
+    if type(text) is not str:
+        return False
+    first, *others = _pieces(pattern)
+    if not others:
+        return text == first
+    last = others.pop()
+    start, end = len(first), len(text) - len(last)
+    if end < start or not text.startswith(first) or not text.endswith(last):
+        return False
+    for piece in others:
+        found = text.find(piece, start, end)
+        if found < 0:
+            return False
+        start = found + len(piece)
+    return True
 
 
 ESCAPED = {r"\*": "*", r"\\": "\\"}
 NUMBERS = (int, float)
+EXACT = 2**53
 
 ORDERS: dict[str, Callable[[Json, Json], bool]] = {
     "Equals": operator.eq,
@@ -69,7 +107,7 @@ COMPARISONS: dict[str, Compare] = {
     **{f"Numeric{order}": _numbers(compare) for order, compare in ORDERS.items()},
     **{f"Timestamp{order}": _instants(compare) for order, compare in ORDERS.items()},
     "BooleanEquals": lambda left, right: type(left) is bool and left is right,
-    "StringMatches": lambda left, right: type(left) is str and _matcher(right).fullmatch(left) is not None,
+    "StringMatches": _string_matches,
 }
 """Every operator with an operand of its own; all but StringMatches also exist with `Path`."""
 

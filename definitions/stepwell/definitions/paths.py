@@ -64,6 +64,11 @@ def _compile(text: str) -> Path:
         return compile_path(quoted)
 
 
+def compile_root(text: str) -> Expression:
+    """A function that gives what the path starts from; a variable's name is then the first of the path's keys."""
+    return split_root(text)[0] or _whole_document
+
+
 def is_reference_path(text: str) -> bool:
     """Whether a path names one place: names and indexes only."""
     return parse_path(text).is_reference
@@ -164,7 +169,7 @@ def compile_writer(text: str) -> Writer | None:
 
     def write(document: Json, value: Json) -> Json:
         try:
-            return _with_member(document, keys, 0, value)
+            return _with_member(document, keys, value)
         except _NoPlace:
             raise Failed(
                 REFERENCE_PATH_CONFLICT, f"Unable to apply Reference Path {text} to input {dumps(document)}"
@@ -177,16 +182,22 @@ class _NoPlace(Exception):
     pass
 
 
-def _with_member(document: Json, keys: tuple[str | int, ...], depth: int, value: Json) -> Json:
-    key = keys[depth]
-    last = depth + 1 == len(keys)
-    if isinstance(key, str):
-        if type(document) is not dict:
-            raise _NoPlace
-        inner = value if last else _with_member(document.get(key, {}), keys, depth + 1, value)
-        return {**document, key: inner}
-    if type(document) is not list or not 0 <= key < len(document):
-        raise _NoPlace
-    copy = document.copy()
-    copy[key] = value if last else _with_member(document[key], keys, depth + 1, value)
-    return copy
+def _with_member(document: Json, keys: tuple[str | int, ...], value: Json) -> Json:
+    """A copy of the document, as far down as the keys lead, with the value there."""
+    way: list[Json] = []
+    for key in keys:
+        if isinstance(key, str):
+            if type(document) is not dict:
+                raise _NoPlace
+            way.append(document)
+            document = document.get(key, {})
+        else:
+            if type(document) is not list or not 0 <= key < len(document):
+                raise _NoPlace
+            way.append(document)
+            document = document[key]
+    for container, key in zip(reversed(way), reversed(keys), strict=True):
+        copy = container.copy()
+        copy[key] = value
+        value = copy
+    return value

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 FORM = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))",
+    re.ASCII,
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -66,7 +66,7 @@ def _take_in(turn: Turn, event: Event) -> bool:
         case ExecutionStarted():
             _start(turn)
         case ExecutionStopped():
-            turn.end("abort", "ExecutionAborted", 0, event.failure)
+            turn.end("abort", 0, event.failure)
         case TaskStarted() | TaskSubmitted() | TaskSucceeded() | TaskFailed() | TaskHeartbeat():
             return _answer(turn, event)
         case TimersFired():
@@ -116,7 +116,7 @@ def _fire(turn: Turn, timer: str) -> bool:
     """Whether somebody waits for this timer."""
     if timer == turn.timeout_timer:
         turn.timeout_timer = None
-        turn.end("time_out", "ExecutionTimedOut", 0, Failure(names.TIMEOUT))
+        turn.end("time_out", 0, Failure(names.TIMEOUT))
         return True
     frame = turn.frame(timer.split(":", 2)[1])
     if frame is None or turn.status is not ExecutionStatus.RUNNING:
@@ -125,7 +125,7 @@ def _fire(turn: Turn, timer: str) -> bool:
         case AwaitingTimer(name) if name == timer:
             turn.complete(frame, None)
         case AwaitingRetry(name) if name == timer:
-            turn.make_ready(Turn.work, frame)
+            turn.make_ready(Turn.try_again, frame)
         case AwaitingTask() as rest if timer in (rest.timeout_timer, rest.heartbeat_timer):
             node = turn.nodes[frame.state]
             assert isinstance(node, TaskNode), "only a Task awaits a task"

@@ -1,6 +1,6 @@
 """A state of a compiled program: its place in the machine and what it does.
 
-Each kind of state is one subclass, in `states/`. A node is immutable once linked, shared by all executions, and keeps
+Each kind of state is one subclass, in `states/`. A node is immutable, shared by all executions, and keeps
 nothing of a run; everything it does, it does through the `Turn` it is given.
 """
 
@@ -62,6 +62,10 @@ class Node:
         Returns how the state is left, or None where the frame rests now. Raises `Failed`.
         """
         raise AssertionError(f"{type(self).__name__} says what it does")
+
+    def child_finished(self, turn: "Turn", frame: "Frame", child: "Frame") -> None:
+        """A child of the frame has reached the end of its scope."""
+        raise AssertionError(f"{type(self).__name__} has no children")
 
     def leave(self, turn: "Turn", frame: "Frame", result: Json) -> Outcome:
         """How the state is left with the result of its work."""

@@ -18,7 +18,7 @@ from stepwell.definitions import failure as names
 from stepwell.definitions import timestamps
 from stepwell.definitions.expressions import Entropy, Json
 from stepwell.definitions.failure import Failed, Failure
-from stepwell.definitions.json_text import dumps, exceeds, loads
+from stepwell.definitions.json_text import NotJson, dumps, exceeds, loads
 from stepwell.definitions.model import StateMachineType
 from stepwell.engine import quotas
 from stepwell.engine.effects import CancelTask, CancelTimer, Effect, FinishExecution, SetTimer
@@ -48,6 +48,17 @@ from stepwell.engine.retry import UNCATCHABLE, matches
 MOVES_AT_ONCE = 20_000
 """How many events one step may make before it lets the host commit and go on in the next: Express executions have no
 limit on their history, and a loop of states must not keep a host for ever."""
+
+
+LAST_EVENTS = {
+    "succeed": "ExecutionSucceeded",
+    "fail": "ExecutionFailed",
+    "time_out": "ExecutionTimedOut",
+    "abort": "ExecutionAborted",
+}
+"""By the move in the lifecycle of an execution that they tell of."""
+
+NO_FAILURE = Failure()
 
 
 class HistoryFull(Exception):
@@ -185,7 +196,7 @@ class Turn:
     def fill_history(self) -> None:
         """The last event there can be says so."""
         text = f"The execution reached the maximum number of history events ({quotas.HISTORY_EVENTS})."
-        self.end("fail", "ExecutionFailed", self.next_event_id - 1, Failure(names.RUNTIME, text))
+        self.end("fail", self.next_event_id - 1, Failure(names.RUNTIME, text))
 
     # --- from state to state ---------------------------------------------------------------------------------------
 
@@ -199,7 +210,7 @@ class Turn:
             frame.entered_event = frame.previous = entered
             frame.entered_at = self.at
             frame.retries = ()
-            if not self._work(frame, node):
+            if not self._behave(frame, node):
                 return
             if ready:
                 ready.append((Turn.advance, frame))
@@ -208,12 +219,12 @@ class Turn:
                 self._go_on_later(frame)
                 return
 
-    def work(self, frame: Frame) -> None:
-        """Does the work of the state that the frame is in, as after a retry's delay."""
-        if self._work(frame, self.nodes[frame.state]):
+    def try_again(self, frame: Frame) -> None:
+        """Does the work of the state that the frame is in once more, after a retry's delay."""
+        if self._behave(frame, self.nodes[frame.state]):
             self.make_ready(Turn.advance, frame)
 
-    def _work(self, frame: Frame, node: Node) -> bool:
+    def _behave(self, frame: Frame, node: Node) -> bool:
         """Whether the frame stands before its next state now."""
         try:
             outcome = node.behave(self, frame)
@@ -230,43 +241,53 @@ class Turn:
         except Failed as failed:
             moves = self.fail(frame, self.explained(frame, failed))
         else:
-            moves = self._leave(frame, node, outcome)
+            moves = self._leave(frame, node, outcome, work_succeeded=True)
         if moves:
             self.make_ready(Turn.advance, frame)
 
-    def _leave(self, frame: Frame, node: Node, outcome: Outcome) -> bool:
-        """Whether there is a next state, which the frame stands before now."""
+    def _leave(self, frame: Frame, node: Node, outcome: Outcome, *, work_succeeded: bool = False) -> bool:
+        """Whether there is a next state, which the frame stands before now.
+
+        `work_succeeded`: the state is left because the work it rested for went well, not by one of its catchers.
+        """
         output, assigned, following = outcome
         text = frame.text
         if output is not frame.input:
-            text = dumps(output)
+            try:
+                text = self.text_of(output)
+            except Failed as failed:
+                return self.fail(frame, self.explained(frame, failed))
             if exceeds(text, quotas.PAYLOAD_BYTES):
-                return self.fail(frame, too_large(node.name), handled=False)
+                # What a Pass makes too large ends it at once (recorded); a container's result is like a task's.
+                return self.fail(frame, too_large(node.name), by_own_handlers=node.is_container and work_succeeded)
         details: dict[str, Any] = {"name": node.name, "output": text}
         if assigned:
             values = {name: dumps(value) for name, value in assigned.items()}
             details["assignedVariables"] = values
             variables = {**frame.variables, **assigned}
             if exceeds("".join(values.values()), quotas.PAYLOAD_BYTES) or _are_too_large(variables):
-                return self.fail(frame, too_large(node.name), handled=False)
+                return self.fail(frame, too_large(node.name), by_own_handlers=False)
             frame.variables = variables
+        if node.is_container and work_succeeded:
+            self.emit(f"{node.type}StateSucceeded", frame.previous)
         frame.previous = self.emit(node.exited, frame.previous, details)
         frame.input = output
         frame.text = text
         if following is not None:
             frame.state = following
+            frame.entered_event = 0  # it stands before the state now
             return True
         frame.rest = FINISHED
         if frame.path:
             self._tell_parent(frame)
         else:
             self.output = text
-            self.end("succeed", "ExecutionSucceeded", frame.previous, Failure(), {"output": text})
+            self.end("succeed", frame.previous, details={"output": text})
         return False
 
     def _tell_parent(self, frame: Frame) -> None:
         parent = self.present(parent_of(frame.path))
-        self.nodes[parent.state].child_finished(self, parent, frame)  # type: ignore[attr-defined]
+        self.nodes[parent.state].child_finished(self, parent, frame)
 
     def _go_on_later(self, frame: Frame) -> None:
         frame.rest = MOVING
@@ -308,20 +329,20 @@ class Turn:
 
         return move
 
-    def fail(self, frame: Frame, failure: Failure, *, handled: bool = True) -> bool:
+    def fail(self, frame: Frame, failure: Failure, *, by_own_handlers: bool = True) -> bool:
         """The state of the frame fails: retry, catch, or let the scope fail.
 
-        Returns whether the frame stands before a next state. `handled=False` passes the state's own handlers over.
+        Returns whether the frame stands before a next state. `by_own_handlers=False` passes the state's own over.
         """
         node = self.nodes[frame.state]
         if failure.error in UNCATCHABLE:
-            self.end("fail", "ExecutionFailed", frame.previous, failure)
+            self.end("fail", frame.previous, failure)
             return False
-        if handled and self._retry(frame, node, failure):
+        if by_own_handlers and self._retry(frame, node, failure):
             return False
         if node.is_container:
             frame.previous = self.emit(f"{node.type}StateFailed", frame.previous)
-        if handled:
+        if by_own_handlers:
             for catcher in node.catchers:
                 if matches(catcher.names, failure):
                     return self._catch(frame, node, catcher, failure)
@@ -348,13 +369,13 @@ class Turn:
         try:
             output, assigned = catcher.caught(frame.input, error_output(failure), self.environment(frame))
         except Failed as failed:
-            return self.fail(frame, self.explained(frame, failed), handled=False)
+            return self.fail(frame, self.explained(frame, failed), by_own_handlers=False)
         return self._leave(frame, node, (output, assigned, catcher.next))
 
     def _propagate(self, frame: Frame, failure: Failure) -> None:
         """A scope fails with what none of its handlers took: the container it belongs to, or the execution."""
         if not frame.path:
-            self.end("fail", "ExecutionFailed", frame.previous, failure)
+            self.end("fail", frame.previous, failure)
             return
         origin = frame.previous
         parent = self.present(parent_of(frame.path))
@@ -391,13 +412,11 @@ class Turn:
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
-    def end(
-        self, trigger: str, event_type: str, previous: int, failure: Failure, details: Details | None = None
-    ) -> None:
+    def end(self, trigger: str, previous: int, failure: Failure = NO_FAILURE, details: Details | None = None) -> None:
         """The end of the execution: its last event, its status, and nothing left running."""
         if trigger != "succeed":
             self._last_event_id = None  # an execution that ends otherwise may use the last event there is
-        self.emit(event_type, previous, failure_details(failure) if details is None else details)
+        self.emit(LAST_EVENTS[trigger], previous, failure_details(failure) if details is None else details)
         self.status = EXECUTION.follow(self.status, trigger)
         self.stopped_at = self.at
         if self.status is not ExecutionStatus.TIMED_OUT:  # DescribeExecution gives neither error nor cause then
@@ -431,6 +450,13 @@ class Turn:
 
     def environment(self, frame: Frame, token: str | None = None) -> Environment:
         return Environment(self, frame, token)
+
+    def text_of(self, value: Json) -> str:
+        """The JSON text of a value made in this step; raises `Failed` where it is nested too deeply for one."""
+        try:
+            return dumps(value)
+        except NotJson as fault:
+            raise Failed(names.RUNTIME, str(fault)) from None
 
     def timer_name(self, purpose: str, frame: Frame) -> str:
         """A name that no other timer of the execution has."""

@@ -26,7 +26,7 @@ from stepwell.adapters.trial import (
 )
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.failure import Failure
-from stepwell.definitions.json_text import InvalidJson, loads
+from stepwell.definitions.json_text import InvalidJson, dumps, loads
 from stepwell.definitions.jsonata import is_expression
 
 if TYPE_CHECKING:
@@ -44,7 +44,11 @@ MEANT_AS_JSON = re.compile(r'\.\$"|"\{%')
 AMBIGUOUS = re.compile(r"\$(?!\$?states\b)[\w$.]*[^\w$.]")
 """What begins as a path may begin, and goes on as an expression of either language might."""
 
+OF_SOME_STATES = re.compile(r"(?:\$\$|\$states\.context)\.(Map|Task)\b")
+"""Members that the context object has in some states only."""
+
 WIDTH = 120
+"""Of an excerpt where nobody knows how wide the lines can be."""
 
 
 @click.command("eval", short_help="Try an expression: its value as it would be in a state.")
@@ -88,10 +92,10 @@ def command(
     expressions in it. Its language is known by its form:
 
     \b
-      {% ... %}                          JSONata
+      {% ... %}                                JSONata
       $  $.a  $[0]  $$.a  States.Format(...)   JSONPath
-      any other text                     JSONata
-      an object or array                 JSONata if it has a {% ... %}, else JSONPath
+      any other text                           JSONata
+      an object or array                       JSONata if it has a {% ... %}, else JSONPath
 
     In JSONata the input is $states.input; $states.result and $states.errorOutput are there if they are given. In
     JSONPath $ is the input, or the result or error output that is given.
@@ -100,15 +104,16 @@ def command(
     Examples:
       stepwell eval '{% $sum($states.input.items.price) %}' -i @order.json
       stepwell eval '$uppercase($name)' --var name='"Ada"'
-      stepwell eval "States.Format('Hello, {}!', $.name)" -i '{"name": "Ada"}'
+      stepwell eval "States.Format('Hello, {}', $.name)" -i '{"name": "Ada"}'
       stepwell eval '{"id.$": "$$.Execution.Id", "all.$": "$.items[*].id"}' -i - < order.json
       stepwell eval '$states.result.Payload' --result @response.json --json
 
-    Exit code: 0 for a value, 1 when AWS fails or refuses the expression, 2 when it could not be tried.
+    Exit code: 0 for a value, 1 when the expression fails or AWS refuses it, 2 when it could not be tried.
     """
     if result is not None and error_output is not None:
         raise click.UsageError("--result and --error-output exclude each other: no field of a state has both")
     tried = _read_expression(expression, language)
+    given_context = _read_object(context, "--context", "the context object")
     known = _read_variables(variables, given_variables)
     try:
         value = evaluate(
@@ -116,7 +121,7 @@ def command(
             {} if given_input is None else read_value(given_input, "--input", "the input", from_stdin=True),
             result=UNSET if result is None else read_value(result, "--result", "the result"),
             error_output=UNSET if error_output is None else read_value(error_output, "--error-output", "the output"),
-            context=_read_object(context, "--context", "the context object"),
+            context=given_context,
             variables=known,
             language=language,
         )
@@ -133,7 +138,9 @@ def command(
             write_json(_failed(fault.failure.error, fault.failure.cause))
         else:
             _show_failure(fault.failure)
-            _advise([*_advice_on_variables(tried, known, language), *_advice_on_language(tried, language, "jsonpath")])
+            _advise(_advice_on_variables(tried, known, language))
+            _advise(_advice_on_context(tried, given_context))
+            _advise(_advice_on_language(tried, language, "jsonpath"))
         return 1
     write_json({"status": "SUCCEEDED", "output": value} if as_json else value)
     if not as_json:
@@ -242,6 +249,13 @@ def _advice_on_variables(expression: Json, variables: dict[str, Json], language:
     for name in variables_read(expression, language):
         if name not in variables:
             yield f"no variable ${name} was given: --var {name}=JSON"
+
+
+def _advice_on_context(expression: Json, context: dict[str, Json]) -> Iterator[str]:
+    read = dict.fromkeys(OF_SOME_STATES.findall(expression if isinstance(expression, str) else dumps(expression)))
+    for name in read:
+        if name not in context:
+            yield f"the context object has no {name} unless it is given: --context '{{\"{name}\": ...}}'"
 
 
 def _advice_on_refusals(refusals: tuple[Refusal, ...], expression: Json, language: Language | None) -> Iterator[str]:

@@ -15,7 +15,7 @@ def read_value(given: str, where: str, what: str, *, from_stdin: bool = False) -
     `where` and `what` name it in the one line of a fault: `--input`, `the input`. Raises CannotBeDone.
     """
     text, place = read_text(given, where, what, from_stdin=from_stdin)
-    return value_of(text, place, what, hint=_hint(given) if place == where else "")
+    return value_of(text, place, what, hint=hint_of_a_file(given) if place == where else "")
 
 
 def read_text(given: str, where: str, what: str, *, from_stdin: bool = False) -> tuple[str, str]:
@@ -44,7 +44,7 @@ def value_of(text: str, where: str, what: str, *, hint: str = "") -> Json:
         ) from None
 
 
-def _hint(given: str) -> str:
+def hint_of_a_file(given: str) -> str:
     """What a person may have meant by a text that is no JSON."""
     if os.path.isfile(given):
         return f"; is it a file? Then write @{given}"

@@ -4,7 +4,6 @@ Rule 1: stdout is for the output alone. What functions print goes to stderr.
 Rule 2: without a terminal on stderr nothing is said but the one line of a failure.
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
@@ -15,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from stepwell.adapters.clocks import SkippingClock, SystemClock
+from stepwell.adapters.command.given import hint_of_a_file, read_text, value_of
 from stepwell.adapters.command.main import Interrupted
 from stepwell.adapters.command.output import (
     CannotBeDone,
@@ -37,7 +37,7 @@ from stepwell.adapters.stores.memory import MemoryStore
 from stepwell.adapters.tasks.bindings import Bindings, BoundTasks, UnusableFunction, load_module
 from stepwell.adapters.tasks.mocks import InvalidMockConfig, MockedTasks, TestCase, read_mock_config
 from stepwell.definitions import timestamps
-from stepwell.definitions.json_text import InvalidJson, dumps, loads
+from stepwell.definitions.json_text import dumps, loads
 from stepwell.definitions.model import TaskState
 from stepwell.definitions.problems import InvalidDefinition
 from stepwell.definitions.resources import parse_resource
@@ -138,26 +138,9 @@ def _read_input(given: str | None) -> str:
     """The input's text, known to be JSON."""
     if given is None:
         return "{}"
-    where = "--input"
-    try:
-        if given == "-":
-            where, given = "stdin", sys.stdin.buffer.read().decode("utf-8-sig")
-        elif given.startswith("@"):
-            where = given[1:]
-            given = Path(where).read_bytes().decode("utf-8-sig")
-    except OSError as fault:
-        raise CannotBeDone(f"the input {where} cannot be read: {fault.strerror}") from None
-    except ValueError:
-        raise CannotBeDone(f"the input {where} is no text in UTF-8") from None
-    try:
-        loads(given)
-    except InvalidJson as fault:
-        hint = f"; is it a file? Then write @{given}" if where == "--input" and os.path.isfile(given) else ""
-        raise CannotBeDone(
-            f"{where}:{fault.line}:{fault.column}: the input is no JSON: "
-            f"{fault.message.partition(': was expecting')[0]}: expected {fault.expected}{hint}"
-        ) from None
-    return given
+    text, where = read_text(given, "--input", "the input", from_stdin=True)
+    value_of(text, where, "the input", hint=hint_of_a_file(given) if where == "--input" else "")
+    return text
 
 
 def _refuse(fault: InvalidDefinition, file: str) -> int:

@@ -62,6 +62,11 @@ class LocalHost:
                 action()
                 action = self._take()
 
+    def answer_posted(self) -> None:
+        """Does what was posted after the work had ended, so that nobody waits for an answer that never comes."""
+        while action := self._take():
+            action()
+
     def close(self) -> None:
         self.worker.close()
         self._runner.close()

@@ -6,11 +6,14 @@ The same definition, input, tasks, start and seed give the same history, down to
 
 import asyncio
 import inspect
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 from stepwell.adapters.clocks import VirtualClock
+from stepwell.adapters.runners import thrown_in
 from stepwell.adapters.stores.memory import MemoryStore
 from stepwell.definitions.check import parse
 from stepwell.definitions.json_text import dumps
@@ -33,12 +36,28 @@ def run_inline(call: Call, done: Done) -> Callable[[], None]:
     try:
         value = call.function(*call.arguments)
         if inspect.iscoroutine(value):
-            value = asyncio.run(value)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the function raises is its answer
-        done(None, error)
+            value = _run_coroutine(value)
+    except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 - whatever the function raises is its answer
+        done(None, thrown_in(error))
     else:
         done(value, None)
     return _nothing_to_give_up
+
+
+def _run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What the coroutine returns, on a thread of its own: on this one the caller may have a loop running."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(asyncio.run(coroutine))
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            future.set_exception(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return future.result()
 
 
 def _nothing_to_give_up() -> None:

@@ -31,6 +31,8 @@ class TaskError(Exception):
     """
 
     def __init__(self, error: str, cause: str | None = None) -> None:
+        if not isinstance(error, str) or not isinstance(cause, str | None):
+            raise TypeError(f"TaskError takes an error name and a cause, both texts: {error!r}, {cause!r}")
         super().__init__(cause if cause is not None else error)
         self.error_type = error
         self.cause = cause
@@ -177,14 +179,24 @@ def failure_of(error: BaseException, function: Function, *, spaced: bool) -> Fai
     given = getattr(error, "error_type", None)
     name = given if isinstance(given, str) and given else type(error).__name__
     if isinstance(error, TaskError) and error.cause is not None:
-        return Failure(name, error.cause)
+        return Failure(as_text(name), as_text(error.cause))
+    name = as_text(name)
     cause = {
-        "errorMessage": str(error),
+        "errorMessage": as_text(error),
         "errorType": name,
         "requestId": str(uuid.uuid4()),
-        "stackTrace": traceback.format_list(_frames_of_the_function(error, function)),
+        "stackTrace": [as_text(line) for line in traceback.format_list(_frames_of_the_function(error, function))],
     }
     return Failure(name, json.dumps(cause) if spaced else dumps(cause))
+
+
+def as_text(value: object) -> str:
+    """The text of what user code gave: whatever its `__str__` does, and without halves of surrogate pairs."""
+    try:
+        text = str(value)
+    except Exception as fault:  # noqa: BLE001 - user code
+        text = f"<{type(value).__name__}, whose text cannot be had: {type(fault).__name__}>"
+    return text.encode("utf-8", "replace").decode()
 
 
 def _frames_of_the_function(error: BaseException, function: Function) -> traceback.StackSummary:

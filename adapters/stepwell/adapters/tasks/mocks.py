@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwell.definitions.failure import Failure
-from stepwell.definitions.json_text import InvalidJson, dumps, loads
+from stepwell.definitions.json_text import InvalidJson, NotJson, dumps, dumps_checked, loads
 from stepwell.definitions.model import StateMachine, TaskState
 from stepwell.definitions.resources import Activity, Integration, LambdaFunction
 from stepwell.engine.effects import InvokeTask
@@ -56,15 +56,19 @@ def read_mocks(mocks: Mocks, machine_name: str | None, machine: StateMachine) ->
     source, case = mocks if isinstance(mocks, tuple) else (mocks, None)
     if isinstance(source, str):
         return read_mock_config(source, case, machine_name, machine)
+    if not isinstance(source, Mapping):
+        raise InvalidMockConfig(f"mocks are a mapping, a path, or a pair of one and a test case, not {source!r}")
     if "StateMachines" in source or "MockedResponses" in source:
         return find_test_case(source, case, machine_name, machine)
+    if case is not None:
+        raise InvalidMockConfig(f"the test case {case!r} is in no configuration: only 'StateMachines' has test cases")
     responses = {
         state: {"0": row} if isinstance(row, dict) and row.keys() <= {"Return", "Throw"} else row
         for state, row in source.items()
     }
     names = {state: state for state in responses}
-    config = {"StateMachines": {"": {"TestCases": {"": names}}}, "MockedResponses": responses}
-    return find_test_case(config, "", "", machine)
+    config = {"StateMachines": {"mocks": {"TestCases": {"mocks": names}}}, "MockedResponses": responses}
+    return find_test_case(config, "mocks", "mocks", machine)
 
 
 def read_mock_config(path: str, case: str | None, machine_name: str | None, machine: StateMachine) -> TestCase:
@@ -132,7 +136,10 @@ def _responses(rows: Any, place: str) -> tuple[Response, ...]:
 
 def _outcome(row: Mapping[str, Any], place: str) -> Failure | str:
     if list(row) == ["Return"]:
-        return dumps(row["Return"])
+        try:
+            return dumps_checked(row["Return"])
+        except NotJson as fault:
+            raise InvalidMockConfig(f"{place}.Return: is no JSON: {fault}") from None
     if list(row) == ["Throw"]:
         thrown = _object(row["Throw"], f"{place}.Throw")
         error, cause = thrown.get("Error"), thrown.get("Cause")

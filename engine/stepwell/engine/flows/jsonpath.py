@@ -4,6 +4,7 @@ The document is the input after InputPath; `arguments` fills in Parameters; `fin
 ResultPath and OutputPath, in this order. A caught error goes through the catcher's own ResultPath and nothing else.
 """
 
+import re
 from collections.abc import Callable
 
 from pydantic.alias_generators import to_snake
@@ -11,9 +12,16 @@ from pydantic.alias_generators import to_snake
 from stepwell.definitions import model, timestamps
 from stepwell.definitions.choices import compile_rule
 from stepwell.definitions.expressions import Environment, Expression, Json
-from stepwell.definitions.failure import RUNTIME, Failed
+from stepwell.definitions.failure import REFERENCE_PATH_CONFLICT, RUNTIME, Failed
 from stepwell.definitions.json_text import dumps
-from stepwell.definitions.paths import Wording, compile_reader, compile_writer, invalid_path
+from stepwell.definitions.paths import (
+    Wording,
+    compile_reader,
+    compile_root,
+    compile_writer,
+    invalid_path,
+    parse_path,
+)
 from stepwell.definitions.templates import compile_template, compile_value
 from stepwell.engine.flows.values import Condition, Exit, Finish, constant, identity
 
@@ -81,13 +89,15 @@ class JsonPathFlow:
         credentials = self._state.credentials  # type: ignore[attr-defined]
         if credentials is None:
             return None
-        if credentials.role_arn_path is not None:
-            return compile_value("RoleArn.$", credentials.role_arn_path)
-        return constant(credentials.role_arn)
+        path = credentials.role_arn_path
+        if path is None:
+            return constant(credentials.role_arn)
+        read = compile_value("RoleArn.$", path)
+        return lambda document, environment: _string("RoleArn.$", path, read(document, environment))
 
     def items(self) -> Expression:
         path = self._state.items_path or "$"  # type: ignore[attr-defined]
-        read = compile_reader(path)
+        read = _compile_reference(path)
 
         def items(document: Json, environment: Environment) -> Json:
             value = read(document, environment)
@@ -103,6 +113,30 @@ class JsonPathFlow:
             if self._state.gives(attribute):
                 return _template(getattr(self._state, attribute))
         return None
+
+
+def _compile_reference(path: str) -> Expression:
+    """A reader of ItemsPath: a step that leads nowhere is a conflict, which handlers can catch (measured on AWS)."""
+    keys = parse_path(path).keys
+    if keys is None:
+        return compile_reader(path)
+    root = compile_root(path)
+
+    def reader(document: Json, environment: Environment) -> Json:
+        value = root(document, environment)
+        for key in keys:
+            if not _has(value, key):
+                raise Failed(REFERENCE_PATH_CONFLICT, f'Unable to apply step "{key}" to input {dumps(value)}')
+            value = value[key]
+        return value
+
+    return reader
+
+
+def _has(value: Json, key: str | int) -> bool:
+    if isinstance(key, str):
+        return type(value) is dict and key in value
+    return type(value) is list and key < len(value)
 
 
 def _compile_arguments(state: model.BaseState) -> Expression:
@@ -149,6 +183,10 @@ def _compile_place(result_path: str | None) -> Callable[[Json, Json], Json] | No
     return compile_writer(result_path)
 
 
+INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
+MAX_INTEGER = 2**31 - 1
+
+
 # --- fields that read one value -------------------------------------------------------------------------------------
 
 
@@ -182,7 +220,9 @@ def _timestamp(field: str, path: str, value: Json) -> str:
 
 
 def _concurrency(field: str, path: str, value: Json) -> int:
-    if type(value) is not int:
+    if isinstance(value, str) and INTEGER.fullmatch(value):
+        value = int(value)  # recorded for the other counts that paths lead to
+    if type(value) is not int or value > MAX_INTEGER:
         raise Failed(
             RUNTIME, f'The {field} field refers to value "{_shown(value)}" which is not a valid integer: {path}'
         )

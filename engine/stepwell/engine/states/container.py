@@ -7,8 +7,11 @@ container collects the outputs in the order of the children, whatever order they
 from typing import TYPE_CHECKING, ClassVar
 
 from stepwell.definitions.expressions import Json
-from stepwell.definitions.json_text import dumps
+from stepwell.definitions.failure import Failed
+from stepwell.definitions.json_text import exceeds
+from stepwell.engine import quotas
 from stepwell.engine.execution import NOT_STARTED, AwaitingChildren, Frame
+from stepwell.engine.failures import too_large
 from stepwell.engine.node import Node
 
 if TYPE_CHECKING:
@@ -33,7 +36,10 @@ class ContainerNode(Node):
         known: tuple[Json, str] = (None, "null")  # branches share one input, and so one text
         for index, (state, value) in enumerate(children):
             if value is not known[0]:
-                known = value, dumps(value)
+                known = value, turn.text_of(value)
+                if exceeds(known[1], quotas.PAYLOAD_BYTES):
+                    failure = too_large(self.name)
+                    raise Failed(failure.error or "", failure.cause or "", prefixed=False)
             turn.add(
                 Frame(
                     path=f"{frame.path}/{index}",
@@ -49,7 +55,7 @@ class ContainerNode(Node):
         for index in range(started):
             self.start_child(turn, frame, index, frame.previous)
         if not children:
-            self.succeed(turn, frame, [])
+            turn.complete(frame, [])
 
     def child_finished(self, turn: "Turn", frame: Frame, child: Frame) -> None:
         """A child has reached the end of its scope: the next may start, or the container is done."""
@@ -71,8 +77,4 @@ class ContainerNode(Node):
             outputs.append(turn.peek(path).input)
             turn.remove(path)
         frame.previous = ending
-        self.succeed(turn, frame, outputs)
-
-    def succeed(self, turn: "Turn", frame: Frame, outputs: list[Json]) -> None:
-        turn.emit(f"{self.type}StateSucceeded", frame.previous)
         turn.complete(frame, outputs)

@@ -24,4 +24,4 @@ class FailNode(Node):
         document = self.flow.document(frame.input, environment)
         error = self._error(document, environment) if self._error else None
         cause = self._cause(document, environment) if self._cause else None
-        turn.fail(frame, Failure(error, cause), handled=False)
+        turn.fail(frame, Failure(error, cause), by_own_handlers=False)

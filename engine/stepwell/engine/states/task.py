@@ -13,7 +13,7 @@ from stepwell.definitions import failure as names
 from stepwell.definitions import model
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.failure import RUNTIME, Failed, Failure
-from stepwell.definitions.json_text import InvalidJson, dumps, exceeds, loads
+from stepwell.definitions.json_text import InvalidJson, exceeds, loads
 from stepwell.definitions.resources import Activity, Integration, parse_resource
 from stepwell.engine import quotas, tokens
 from stepwell.engine.effects import InvokeTask, SetTimer
@@ -64,7 +64,7 @@ class TaskNode(Node):
         parameters = self.flow.arguments(document, environment)
         if self.implied and isinstance(parameters, dict):
             parameters = {**parameters, **self.implied}
-        text = frame.text if parameters is frame.input else dumps(parameters)
+        text = frame.text if parameters is frame.input else turn.text_of(parameters)
         timeout = self._timeout(document, environment) if self._timeout else None
         heartbeat = self._heartbeat(document, environment) if self._heartbeat else None
         credentials = self._credentials(document, environment) if self._credentials else None
@@ -107,6 +107,8 @@ class TaskNode(Node):
     def _set_timers(
         self, turn: "Turn", frame: "Frame", token: str, timeout: int | None, heartbeat: int | None
     ) -> AwaitingTask:
+        if not self.can_be_called_back:
+            heartbeat = None  # nobody could send one
         if timeout is None and heartbeat is None:
             return AwaitingTask(token=token)
         timeout_timer = heartbeat_timer = heartbeat_due = None

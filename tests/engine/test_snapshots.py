@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from stepwell.definitions.check import parse
 
 from stepwell.adapters.hosts.simulation import Simulation
 from stepwell.adapters.stores.memory import MemoryStore
+from stepwell.definitions.check import parse
 from stepwell.engine.execution import restore, snapshot
 from stepwell.engine.history import render
 from stepwell.engine.program import compile_program

@@ -93,6 +93,27 @@ def loop(rounds: int) -> Case:
     )
 
 
+def jsonata_loop(rounds: int) -> Case:
+    """The same loop in JSONata: two expressions a round."""
+    return Case(
+        definition={
+            "QueryLanguage": "JSONata",
+            "StartAt": "Done?",
+            "States": {
+                "Done?": {
+                    "Type": "Choice",
+                    "Choices": [{"Condition": f"{{% $states.input.count < {rounds} %}}", "Next": "Count"}],
+                    "Default": "Done",
+                },
+                "Count": {"Type": "Pass", "Output": {"count": "{% $states.input.count + 1 %}"}, "Next": "Done?"},
+                "Done": {"Type": "Succeed"},
+            },
+        },
+        input={"count": 0},
+        output={"count": rounds},
+    )
+
+
 def map_over(length: int) -> Case:
     """A Map with one Pass state for each item."""
     items = list(range(length))
@@ -178,6 +199,15 @@ WORKLOADS = (
         unit="round",
         moto_size=200,
         targets=(Target(times_moto=50, text="50x moto"),),
+    ),
+    Workload(
+        name="jsonata-loop-1000",
+        title="Choice loop in JSONata, 1,000 rounds",
+        build=jsonata_loop,
+        size=1_000,
+        unit="round",
+        moto_reason="evaluates JSONata with a Java machine only",
+        targets=(Target(at_most_per_unit=60e-6, text="60 ms"),),
     ),
     Workload(
         name="map-1000",

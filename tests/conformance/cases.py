@@ -33,6 +33,8 @@ class Case:
     executions: tuple[Mapping[str, Any], ...]
     machines: tuple[Mapping[str, Any], ...]
     resources: tuple[Mapping[str, Any], ...]
+    mocking: Mapping[str, Any] | None
+    """The mock configuration that must reproduce the execution, where there is one."""
     clock: int | None
     """The moment of the start in milliseconds since the epoch, where the input depends on it."""
 
@@ -54,6 +56,7 @@ def _case(row: Mapping[str, Any]) -> Case:
         features=tuple(row["features"]),
         executions=tuple(row.get("executions") or ()),
         machines=tuple(row.get("state_machines") or ()),
+        mocking=row.get("mocking"),
         resources=tuple(row.get("resources") or ()),
         clock=None if clock is None else round(datetime.fromisoformat(clock).timestamp() * 1000),
     )

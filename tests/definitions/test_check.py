@@ -766,3 +766,14 @@ def test_no_mutation_of_a_sound_definition_makes_it_fail(path, new):
             parse(mutant)
     else:
         parse(mutant)
+
+
+def test_a_fault_in_an_expression_has_its_own_column():
+    text = '{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "Output": %s, "End": true}}}'
+    output = r'{"v": "{% \"\u00e4\" & phone %}"}'
+    source = read_source(text % output, name="a.json")
+
+    (problem,) = examine(source)
+
+    assert problem.location == "/States/A/Output/v"
+    assert source.text[: problem.column].endswith("phone")

@@ -20,7 +20,7 @@ class Problem(Struct, frozen=True):
 
     `location` is AWS's pointer (`/States/Load/Retry[0]`); None where the fault has no place. `code` and `message` are
     those of ValidateStateMachineDefinition. `line` and `column` count from 1 and are None where the definition did
-    not come from text.
+    not come from text. `offset` counts the characters before the fault, where it lies within a text of the definition.
     """
 
     location: str | None
@@ -29,6 +29,7 @@ class Problem(Struct, frozen=True):
     severity: Severity = Severity.ERROR
     line: int | None = None
     column: int | None = None
+    offset: int | None = None
 
     def __str__(self) -> str:
         """As AWS words it in `InvalidDefinition`: a fault without a place prints `at null`."""

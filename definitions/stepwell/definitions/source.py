@@ -38,16 +38,20 @@ class Source:
     _repeated: tuple[tuple[str, int], ...] | None = field(default=None, repr=False, compare=False)
     _outside: Callable[[int, int], tuple[int, int]] | None = field(default=None, repr=False, compare=False)
 
-    def locate(self, location: str | None) -> tuple[int, int] | None:
+    def locate(self, location: str | None, offset: int | None = None) -> tuple[int, int] | None:
         """Line and column of what an AWS location (`/States/Load/Retry[0]`) names: of a member its key.
 
         A name may hold any character, `/` and `[` included: it is looked up in the text, the longest first. What
         does not exist is placed where the closest thing around it is. None for what is no location, and where
-        there is no text.
+        there is no text. `offset`: so many characters into the text that stands there, in JSON; YAML has too many
+        ways to write a text.
         """
         if location is None or not location.startswith("/") or not self.text:
             return None
-        return self._line_and_column(deepest(self._scanned[0], location.rstrip("/")).offset)
+        begin = deepest(self._scanned[0], location.rstrip("/")).offset
+        if offset is not None and self.format == "json":
+            begin = _into_text(self.text, begin, offset)
+        return self._line_and_column(begin)
 
     @property
     def duplicates(self) -> tuple[Problem, ...]:
@@ -153,6 +157,28 @@ def _block_places(text: str, inner: str, start: tuple[int, int]) -> Callable[[in
 
 
 # --- JSON
+
+_KEY = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"\s*:\s*')
+_CHARACTER = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.S)
+
+
+def _into_text(text: str, begin: int, offset: int) -> int:
+    """Where the character of this number is in the string at `begin`, or behind the key there; `begin` if there is none.
+
+    An escape is one character, however long it is written.
+    """
+    key = _KEY.match(text, begin)
+    start = key.end() if key else begin
+    if text[start : start + 1] != '"':
+        return begin
+    start += 1
+    for _ in range(offset):
+        found = _CHARACTER.match(text, start)
+        if found is None or found[0] == '"':
+            return begin
+        start = found.end()
+    return start
+
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],]|[^\s{}\[\],:"]+')
 

@@ -68,7 +68,7 @@ def _sound(problems: Iterable[Problem], machine: StateMachine | None, name: str 
 def _placed(problems: Iterable[Problem], source: "Source") -> list[Problem]:
     placed = []
     for problem in problems:
-        line, column = source.locate(problem.location) or (None, None)
+        line, column = source.locate(problem.location, problem.offset) or (None, None)
         placed.append(replace(problem, line=line, column=column))
     return placed
 
@@ -151,7 +151,7 @@ def _position(fault: Fault, definition: Json, positions: dict[int, dict[str, int
 
 def _problem(fault: Fault) -> Problem:
     location = _readable(_pointer(fault.path)) if fault.is_placed else None
-    return Problem(location, fault.code, _readable(fault.message), fault.severity)
+    return Problem(location, fault.code, _readable(fault.message), fault.severity, offset=fault.offset)
 
 
 def _pointer(path: Path) -> str:

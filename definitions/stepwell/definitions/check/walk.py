@@ -29,13 +29,17 @@ INVALID = "SCHEMA_VALIDATION_FAILED"
 
 
 class Fault(Struct, frozen=True):
-    """A problem before its path has become text. `is_placed` is False for what AWS gives no location."""
+    """A problem before its path has become text. `is_placed` is False for what AWS gives no location.
+
+    `offset` is where in the text of the field it is, in characters, where that is known.
+    """
 
     path: Path
     message: str
     code: str = INVALID
     severity: Severity = Severity.ERROR
     is_placed: bool = True
+    offset: int | None = None
 
 
 class Node(Struct, frozen=True, kw_only=True, eq=False):

@@ -163,7 +163,7 @@ _CHARACTER = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.
 
 
 def _into_text(text: str, begin: int, offset: int) -> int:
-    """Where the character of this number is in the string at `begin`, or behind the key there; `begin` if there is none.
+    """Where the character of this number is in the string at `begin`, or behind the key there; else `begin`.
 
     An escape is one character, however long it is written.
     """

@@ -44,7 +44,8 @@ def _faults(node: Node, known: set[str]) -> Iterator[Fault]:
             place = (*node.path, name, *path)
             for code, message, position, severity in rules.faults(text, allowed=members_of_states(node.model, name)):
                 # Positions are just behind a token, and the text begins behind its `{%`.
-                yield Fault(place, message, code, severity, offset=len("{%") + max(position - 1, 0))
+                offset = None if position is None else len("{%") + max(position - 1, 0)
+                yield Fault(place, message, code, severity, offset=offset)
             for variable in rules.variables_read(text, assigned=known):
                 if variable not in known:
                     message = f"Variable '{variable}' is read here, but no state before it can have assigned it"

@@ -23,7 +23,7 @@ from stepwell.definitions import jsonata, templates, timestamps
 from stepwell.definitions.expressions import Entropy, Expression, Json
 from stepwell.definitions.failure import Failed
 from stepwell.definitions.intrinsics import InvalidIntrinsic, parse_intrinsic, paths_in
-from stepwell.definitions.jsonata import rules
+from stepwell.definitions.jsonata import is_half_an_expression, rules
 from stepwell.definitions.jsonpath import InvalidPath
 from stepwell.definitions.paths import parse_path, variable_of
 from stepwell.definitions.problems import Severity
@@ -251,13 +251,9 @@ def _compile_jsonata(expression: Json, members: set[str]) -> Expression:
 
 def _wrapped(expression: Json) -> Json:
     """The value as it stands in a definition: a text gets its `{%` and `%}`."""
-    if not isinstance(expression, str) or _is_half_an_expression(expression) or jsonata.is_expression(expression):
+    if not isinstance(expression, str) or is_half_an_expression(expression) or jsonata.is_expression(expression):
         return expression
     return f"{{% {expression} %}}"
-
-
-def _is_half_an_expression(text: str) -> bool:
-    return text.startswith("{%") != text.endswith("%}")
 
 
 def _refusals(value: Json, location: str, members: set[str]) -> Iterator[Refusal]:
@@ -268,7 +264,7 @@ def _refusals(value: Json, location: str, members: set[str]) -> Iterator[Refusal
     elif isinstance(value, list):
         for index, element in enumerate(value):
             yield from _refusals(element, f"{location}[{index}]", members)
-    elif isinstance(value, str) and _is_half_an_expression(value):
+    elif isinstance(value, str) and is_half_an_expression(value):
         message = "Value is not a JSONata expression: it must begin with '{%' and end with '%}'"
         yield Refusal(code=rules.INVALID, message=message, location=location)
     elif jsonata.is_expression(value):

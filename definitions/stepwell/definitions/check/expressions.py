@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from stepwell.definitions.check.annotations import FieldFacts, fields_of
-from stepwell.definitions.check.fields import is_expression
 from stepwell.definitions.check.references import scopes_seen
 from stepwell.definitions.check.rules import assigned_names
 from stepwell.definitions.check.walk import Fault, Node, Path, has_other_language
-from stepwell.definitions.jsonata import rules
+from stepwell.definitions.jsonata import is_expression, rules
 from stepwell.definitions.model import Catcher, Element, Holds, Json, QueryLanguage, WorkState
 from stepwell.definitions.problems import Severity
 

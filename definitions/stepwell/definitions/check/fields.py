@@ -10,6 +10,7 @@ from stepwell.definitions import timestamps
 from stepwell.definitions.check.annotations import FieldFacts, fields_of
 from stepwell.definitions.check.walk import Fault, Node, Path, has_other_language
 from stepwell.definitions.intrinsics import InvalidIntrinsic, is_string_valued, parse_intrinsic
+from stepwell.definitions.jsonata import is_expression, is_half_an_expression
 from stepwell.definitions.jsonpath import InvalidPath
 from stepwell.definitions.model import Holds, Json, QueryLanguage
 from stepwell.definitions.paths import compile_writer, is_reference_path, parse_path
@@ -111,7 +112,7 @@ def _expressions(path: Path, name: str, value: Json) -> Iterator[Fault]:
             stack.extend(((*place, key), member) for key, member in inner.items())
         elif isinstance(inner, list):
             stack.extend(((*place, index), element) for index, element in enumerate(inner))
-        elif isinstance(inner, str) and _is_half_an_expression(inner):
+        elif isinstance(inner, str) and is_half_an_expression(inner):
             yield Fault(place, f"Value is not a JSONata expression: {NEEDED}", INVALID_JSONATA)
 
 
@@ -138,15 +139,6 @@ def unknown_resource(text: str) -> str:
 
 
 NEEDED = "it must begin with '{%' and end with '%}'"
-
-
-def is_expression(text: str) -> bool:
-    return len(text) >= 4 and text.startswith("{%") and text.endswith("%}")
-
-
-def _is_half_an_expression(text: str) -> bool:
-    """Whether a text has one end of an expression only. With spaces around both it is plain text (recorded)."""
-    return text.startswith("{%") != text.endswith("%}")
 
 
 CHECKS: Mapping[tuple[Holds, QueryLanguage | None], Check] = {

@@ -31,6 +31,7 @@ __all__ = [
     "expression_in",
     "expressions_in",
     "is_expression",
+    "is_half_an_expression",
 ]
 
 _OPENING, _CLOSING = "{%", "%}"
@@ -47,6 +48,11 @@ _TYPES = {
 def is_expression(value: Json) -> bool:
     """Whether a value of a definition is evaluated: a string that begins with `{%` and ends with `%}`."""
     return isinstance(value, str) and len(value) >= 4 and value.startswith(_OPENING) and value.endswith(_CLOSING)
+
+
+def is_half_an_expression(text: str) -> bool:
+    """Whether a text has one end of an expression only. With spaces around both it is plain text (recorded)."""
+    return text.startswith(_OPENING) != text.endswith(_CLOSING)
 
 
 def expression_in(text: str) -> str:

@@ -2,8 +2,7 @@
 
 CallerError
     ExecutionAlreadyExists   ExecutionDoesNotExist   InvalidExecutionInput   InvalidName   InvalidOutput
-    InvalidToken   TaskDoesNotExist   TaskTimedOut
-Overtaken    (not AWS's) another host has advanced the execution: load it again
+    InvalidToken
 """
 
 
@@ -38,15 +37,3 @@ class InvalidOutput(CallerError):
 class InvalidToken(CallerError):
     def __init__(self) -> None:
         super().__init__("Invalid Token: 'Invalid token'")
-
-
-class TaskDoesNotExist(CallerError):
-    pass
-
-
-class TaskTimedOut(CallerError):
-    pass
-
-
-class Overtaken(Exception):
-    """The execution was advanced by another host since it was loaded."""

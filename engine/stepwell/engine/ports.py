@@ -95,8 +95,7 @@ class Runner(Protocol):
 class Store(Protocol):
     """Where executions are kept.
 
-    `commit` is atomic: either all of the step is there afterwards or nothing. Its caller must not have been overtaken:
-    it raises `Overtaken` where the execution's version is no longer that of the step.
+    `commit` is atomic: either all of the step is there afterwards or nothing. One worker advances an execution.
     """
 
     def create(self, execution: Execution, definition: str) -> None:

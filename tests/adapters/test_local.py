@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from stepwell.adapters.tasks.mocks import InvalidMockConfig
 from stepwell.definitions.problems import InvalidDefinition
 from stepwell.engine.errors import ExecutionAlreadyExists, ExecutionDoesNotExist, InvalidName, InvalidToken
 from stepwell.local import Engine, EngineClosed, run, send_task_failure, send_task_heartbeat, send_task_success
@@ -289,3 +290,59 @@ def test_an_answer_that_does_not_come_is_not_waited_for_when_waiting_is_skipped(
     result = run(machine(Ask=state), functions={"Ask": lambda _: None}, fast_forward=True)
 
     assert result.error == "States.Timeout"
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no text to be had")
+
+
+def mute(_event):
+    raise Mute
+
+
+def half_a_character(_event):
+    raise ValueError("\ud800")
+
+
+def leaves_the_generator(_event):
+    raise GeneratorExit
+
+
+async def leaves_the_process(_event):
+    raise SystemExit(3)
+
+
+async def wants_too_much(_first, _second, _third):
+    return None
+
+
+@pytest.mark.parametrize(
+    "function",
+    [mute, half_a_character, leaves_the_generator, leaves_the_process, wants_too_much],
+    ids=lambda f: f.__name__,
+)
+def test_whatever_a_function_does_harms_only_its_own_task(function):
+    with Engine(functions={"call": function, "Fine": lambda event: event}) as engine:
+        harmed = engine.start(machine(Ask=task()))
+        unharmed = engine.start(machine(Fine=task()), 1)
+
+        assert engine.wait(harmed, 10).status == "FAILED"
+        assert engine.wait(unharmed, 10).output == 1
+        assert engine.wait(engine.start(machine(Fine=task()), 2), 10).output == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"definition": None}, "A definition is a dict"),
+        ({"definition": machine(A=task()), "mocks": 5}, "mocks are a mapping"),
+        ({"definition": machine(A=task()), "mocks": ({"A": {"Return": 1}}, "Case")}, "'Case' is in no configuration"),
+        ({"definition": machine(A=task()), "mocks": {"A": {"Return": {1}}}}, "set is no JSON"),
+        ({"definition": machine(A=task()), "input": {1}}, "set is no JSON"),
+    ],
+    ids=["no definition", "no mocks", "a case for nothing", "a mock that is no JSON", "an input that is no JSON"],
+)
+def test_arguments_that_cannot_be_used_are_told_in_words(arguments, said):
+    with pytest.raises((TypeError, InvalidMockConfig), match=said):
+        run(**arguments)

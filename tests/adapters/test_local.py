@@ -323,13 +323,15 @@ async def wants_too_much(_first, _second, _third):
     ids=lambda f: f.__name__,
 )
 def test_whatever_a_function_does_harms_only_its_own_task(function):
-    with Engine(functions={"call": function, "Fine": lambda event: event}) as engine:
+    fine = machine(Fine=task("arn:aws:lambda:us-east-1:123456789012:function:fine"))
+
+    with Engine(functions={"call": function, "fine": lambda event: event}) as engine:
         harmed = engine.start(machine(Ask=task()))
-        unharmed = engine.start(machine(Fine=task()), 1)
+        unharmed = engine.start(fine, 1)
 
         assert engine.wait(harmed, 10).status == "FAILED"
         assert engine.wait(unharmed, 10).output == 1
-        assert engine.wait(engine.start(machine(Fine=task()), 2), 10).output == 2
+        assert engine.wait(engine.start(fine, 2), 10).output == 2
 
 
 @pytest.mark.parametrize(

@@ -252,3 +252,37 @@ def test_a_task_token_is_among_the_context():
     ran = run(in_jsonata(Ask=ask), {}, by_state(Ask=echoes))
 
     assert ran.output == {"t": ran.requests[0].token}
+
+
+@pytest.mark.parametrize("items", [5, None, True, {"a": 1}, {"a": "{% 1 %}"}], ids=str)
+def test_items_that_are_written_as_no_array_fail_the_map(items):
+    ran = run(in_jsonata(Each=map_(scope(One=pass_()), Items=items)))
+
+    assert ran.error == "States.QueryEvaluationError"
+    assert "must be an array" in ran.cause
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ToleratedFailureCount": "{% $nope %}"},
+        {"ToleratedFailureCount": "{% -1 %}"},
+        {"ToleratedFailurePercentage": "{% 101 %}"},
+    ],
+    ids=str,
+)
+def test_tolerances_are_evaluated_though_they_have_no_effect(fields):
+    assert run(in_jsonata(Each=map_(scope(One=pass_()), **fields)), [1]).error == "States.QueryEvaluationError"
+
+
+def test_a_cause_is_never_longer_than_the_service_allows():
+    broken = {"Type": "Fail", "Cause": "{% $pad('', 100000, 'x') %}"}
+
+    assert len(run(in_jsonata(Broken=broken)).cause) == 32_768
+    assert len(run(in_jsonata(Each=map_(scope(One=pass_()), Items="{% $pad('', 100000, 'x') %}"))).cause) == 32_768
+
+
+def test_a_path_of_variables_is_bounded_like_any_other():
+    definition = in_jsonata(Set=pass_(Assign={"x": "{% [1..1000] %}"}), Square=pass_(Output="{% $x.$x = 1 %}"))
+
+    assert "memory limit exceeded" in run(definition).cause

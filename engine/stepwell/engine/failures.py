@@ -3,6 +3,7 @@
 from stepwell.definitions import failure as names
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.failure import Failure
+from stepwell.engine import quotas
 
 
 def failure_details(failure: Failure) -> dict[str, str]:
@@ -19,6 +20,15 @@ def error_output(failure: Failure) -> dict[str, Json]:
     """What a catcher gets. A timeout has no cause in its event and an empty one here (recorded)."""
     cause = "" if failure.cause is None and failure.error == names.TIMEOUT else failure.cause
     return {"Error": failure.error, "Cause": cause}
+
+
+def cut(failure: Failure) -> Failure:
+    """The failure with error and cause no longer than the service allows."""
+    return Failure(
+        failure.error and failure.error[: quotas.ERROR_CHARACTERS],
+        failure.cause and failure.cause[: quotas.CAUSE_CHARACTERS],
+        failure.also,
+    )
 
 
 def too_large(what: str) -> Failure:

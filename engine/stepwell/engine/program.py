@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from stepwell.definitions import model
+from stepwell.definitions.jsonata import InvalidExpression
 from stepwell.definitions.problems import InvalidDefinition, Problem
 from stepwell.engine.node import Node
 from stepwell.engine.states import NODES
@@ -22,18 +23,24 @@ def compile_program(machine: model.StateMachine) -> Program:
     """The program of a checked definition; raises InvalidDefinition for what cannot be run here."""
     if problems := _beyond_reach(machine):
         raise InvalidDefinition(problems)
+    nodes = {}
+    for location, name, state in _located(machine, ""):
+        try:
+            nodes[name] = NODES[state.type](name, state, machine.language_of(state))
+        except InvalidExpression as fault:  # beyond the grammar that is checked: a regular expression, half a character
+            raise InvalidDefinition([Problem(location, "INVALID_JSONATA_EXPRESSION", str(fault))]) from None
     return Program(
         start_at=machine.start_at,
-        nodes={name: NODES[state.type](name, state, machine.language_of(state)) for name, state in machine.walk()},
+        nodes=nodes,
         timeout_seconds=machine.timeout_seconds,
         machine=machine,
     )
 
 
-def _located(scope: model.Scope, location: str) -> Iterator[tuple[str, model.BaseState]]:
+def _located(scope: model.Scope, location: str) -> Iterator[tuple[str, str, model.BaseState]]:
     for name, state in scope.states.items():
         place = f"{location}/States/{name}"
-        yield place, state
+        yield place, name, state
         if isinstance(state, model.ParallelState):
             for index, branch in enumerate(state.branches):
                 yield from _located(branch, f"{place}/Branches[{index}]")
@@ -44,7 +51,7 @@ def _located(scope: model.Scope, location: str) -> Iterator[tuple[str, model.Bas
 def _beyond_reach(machine: model.StateMachine) -> list[Problem]:
     """The states of a valid definition that this version does not run, each with its place."""
     problems = []
-    for location, state in _located(machine, ""):
+    for location, _, state in _located(machine, ""):
         if isinstance(state, model.MapState) and state.is_distributed:
             problems.append(
                 Problem(location, "NOT_SUPPORTED", "This version of Stepwell does not run a Distributed Map yet")

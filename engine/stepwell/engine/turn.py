@@ -38,7 +38,7 @@ from stepwell.engine.execution import (
     index_of,
     parent_of,
 )
-from stepwell.engine.failures import error_output, failure_details, too_large
+from stepwell.engine.failures import cut, error_output, failure_details, too_large
 from stepwell.engine.history import Details, HistoryEvent, make_event
 from stepwell.engine.lifecycles import EXECUTION, ExecutionStatus
 from stepwell.engine.node import Node, Outcome
@@ -307,6 +307,7 @@ class Turn:
                 f"(entered at the event id #{frame.entered_event}). "
             )
             failure = Failure(failure.error, f"{opening}{failure.cause}")
+        failure = cut(failure)
         if failure.error == names.QUERY_EVALUATION_ERROR:
             self._tell_of_evaluation(frame, failure, failed.location)
         return failure

@@ -60,9 +60,10 @@ _TIMED: Final = frozenset({"now", "millis", "toMillis"})
 _CONTEXT: Final = re.compile(r"\$states\b(?!\.(?:input|result|errorOutput)\b)")
 """A use of `$states` that can reach the context object, which is made only then."""
 
-_BOUNDLESS: Final = re.compile(r"[\w\s$.,+\-<>=!\"'/]{1,90}", re.ASCII)
+_BOUNDLESS: Final = re.compile(r"(?!.*\.\s*\$)[\w\s$.,+\-<>=!\"'/]{1,90}", re.ASCII | re.DOTALL)
 """Texts that cannot reach any bound: nothing in them calls, repeats, nests or joins, and each level of depth takes a
-character. To watch the bounds would cost as much again as to evaluate them."""
+character. (A variable as a step of a path joins: it comes once for every item.) To watch the bounds would cost as much
+again as to evaluate them."""
 
 _MAX_REPAIRS: Final = 16
 """How many operations of one text may leave the range of numbers."""

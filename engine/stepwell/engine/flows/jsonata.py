@@ -66,7 +66,8 @@ class JsonataFlow:
             return _input_array
         if is_expression(state.items):  # type: ignore[attr-defined]
             return compile_expression(state.items, "Items", "array")  # type: ignore[attr-defined]
-        return compile_value(state.items, "Items")  # type: ignore[attr-defined]
+        read = compile_value(state.items, "Items")  # type: ignore[attr-defined]
+        return lambda document, environment: _array(read(document, environment), "Items")
 
     def selector(self) -> Expression | None:
         if not self._state.gives("item_selector"):
@@ -75,9 +76,13 @@ class JsonataFlow:
 
 
 def _input_array(document: Json, _environment: Environment) -> Json:
-    items = document["input"]
+    return _array(document["input"], None)
+
+
+def _array(items: Json, location: str | None) -> Json:
     if type(items) is not list:
-        raise Failed(QUERY_EVALUATION_ERROR, f"Map state input must be an array but was: {dumps(items)}")
+        text = f"Map state input must be an array but was: {dumps(items)}"
+        raise Failed(QUERY_EVALUATION_ERROR, text, location=location)
     return items
 
 
@@ -120,6 +125,12 @@ def _count(field: str, value: Json) -> int:
     return _whole(field, value, 0, None)
 
 
+def _percentage(field: str, value: Json) -> float:
+    if not 0 <= value <= 100:
+        raise Failed(QUERY_EVALUATION_ERROR, f"{field} must be between 0 and 100.", location=field)
+    return float(value)
+
+
 def _whole(field: str, value: Json, least: int, most: int | None) -> int:
     """The texts for a number that will not do are not recorded: inferred from those for paths."""
     if value != int(value):
@@ -145,6 +156,8 @@ KINDS = {
     "TimeoutSeconds": "number",
     "HeartbeatSeconds": "number",
     "MaxConcurrency": "number",
+    "ToleratedFailureCount": "number",
+    "ToleratedFailurePercentage": "number",
     "Error": "string",
     "Cause": "string",
 }
@@ -156,5 +169,7 @@ CHECKS = {
     "TimeoutSeconds": _positive_seconds,
     "HeartbeatSeconds": _positive_seconds,
     "MaxConcurrency": _count,
+    "ToleratedFailureCount": _count,
+    "ToleratedFailurePercentage": _percentage,
 }
 """What else it must be."""

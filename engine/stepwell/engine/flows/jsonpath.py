@@ -219,7 +219,7 @@ def _timestamp(field: str, path: str, value: Json) -> str:
     return value
 
 
-def _concurrency(field: str, path: str, value: Json) -> int:
+def _count(field: str, path: str, value: Json) -> int:
     if isinstance(value, str) and INTEGER.fullmatch(value):
         value = int(value)  # recorded for the other counts that paths lead to
     if type(value) is not int or value > MAX_INTEGER:
@@ -227,8 +227,16 @@ def _concurrency(field: str, path: str, value: Json) -> int:
             RUNTIME, f'The {field} field refers to value "{_shown(value)}" which is not a valid integer: {path}'
         )
     if value < 0:
-        raise Failed(RUNTIME, "MaxConcurrency cannot be negative.")
+        raise Failed(RUNTIME, f"{field.removesuffix('Path')} cannot be negative.")
     return value
+
+
+def _percentage(field: str, path: str, value: Json) -> float:
+    if type(value) not in (int, float):
+        raise Failed(RUNTIME, f'The {field} field refers to value "{_shown(value)}" which is not a valid float: {path}')
+    if not 0 <= value <= 100:
+        raise Failed(RUNTIME, f"{field.removesuffix('Path')} must be between 0 and 100.")
+    return float(value)
 
 
 def _string(field: str, path: str, value: Json) -> str:
@@ -242,7 +250,9 @@ CHECKS: dict[str, Callable[[str, str, Json], Json]] = {
     "Timestamp": _timestamp,
     "TimeoutSeconds": _task_seconds,
     "HeartbeatSeconds": _task_seconds,
-    "MaxConcurrency": _concurrency,
+    "MaxConcurrency": _count,
+    "ToleratedFailureCount": _count,
+    "ToleratedFailurePercentage": _percentage,
     "Error": _string,
     "Cause": _string,
 }

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from stepwell.definitions import model
 from stepwell.definitions.failure import Failure
+from stepwell.engine.failures import cut
 from stepwell.engine.node import Node
 
 if TYPE_CHECKING:
@@ -24,4 +25,4 @@ class FailNode(Node):
         document = self.flow.document(frame.input, environment)
         error = self._error(document, environment) if self._error else None
         cause = self._cause(document, environment) if self._cause else None
-        turn.fail(frame, Failure(error, cause), by_own_handlers=False)
+        turn.fail(frame, cut(Failure(error, cause)), by_own_handlers=False)

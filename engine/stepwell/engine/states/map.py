@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class MapNode(ContainerNode):
-    __slots__ = ("_concurrency", "_items", "_selector", "_start")
+    __slots__ = ("_concurrency", "_items", "_selector", "_start", "_tolerances")
 
     def __init__(self, name: str, state: model.MapState, language: model.QueryLanguage) -> None:
         super().__init__(name, state, language)
@@ -21,6 +21,9 @@ class MapNode(ContainerNode):
         self._items = self.flow.items()
         self._selector = self.flow.selector()
         self._concurrency = self.flow.scalar("MaxConcurrency")
+        # They have no effect on an inline Map, but are evaluated and may fail as in a distributed one (recorded there).
+        tolerances = (self.flow.scalar("ToleratedFailureCount"), self.flow.scalar("ToleratedFailurePercentage"))
+        self._tolerances = tuple(tolerance for tolerance in tolerances if tolerance is not None)
 
     def behave(self, turn: "Turn", frame: "Frame") -> None:
         environment = turn.environment(frame)
@@ -28,6 +31,8 @@ class MapNode(ContainerNode):
         items = self._items(document, environment)
         limit = self._concurrency(document, environment) if self._concurrency else 0
         frame.previous = turn.emit("MapStateStarted", frame.previous, {"length": len(items)})
+        for tolerance in self._tolerances:
+            tolerance(document, environment)
         if select := self._selector:
             items = [
                 select(document, environment.of_item({"Index": index, "Value": item}))

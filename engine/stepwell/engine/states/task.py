@@ -18,7 +18,7 @@ from stepwell.definitions.resources import Activity, Integration, parse_resource
 from stepwell.engine import quotas, tokens
 from stepwell.engine.effects import InvokeTask, SetTimer
 from stepwell.engine.execution import AwaitingTask
-from stepwell.engine.failures import failure_details, too_large
+from stepwell.engine.failures import cut, failure_details, too_large
 from stepwell.engine.node import Node
 
 if TYPE_CHECKING:
@@ -161,8 +161,7 @@ class TaskNode(Node):
 
     def failed(self, turn: "Turn", frame: "Frame", rest: AwaitingTask, failure: Failure) -> None:
         turn.cancel_task_timers(rest)
-        cut = Failure(_cut(failure.error, quotas.ERROR_CHARACTERS), _cut(failure.cause, quotas.CAUSE_CHARACTERS))
-        self._end(turn, frame, "Failed", cut)
+        self._end(turn, frame, "Failed", cut(failure))
 
     def overdue(self, turn: "Turn", frame: "Frame", rest: AwaitingTask, timer: str) -> bool:
         """Whether a timer that fired ends the task: heartbeats move the moment on without a new timer."""
@@ -187,10 +186,6 @@ def _start(turn: "Turn", frame: "Frame") -> None:
     node, rest = turn.nodes[frame.state], frame.rest
     assert isinstance(node, TaskNode) and isinstance(rest, AwaitingTask), "the task was scheduled in this step"
     node.started(turn, frame, rest, None)
-
-
-def _cut(text: str | None, longest: int) -> str | None:
-    return text if text is None else text[:longest]
 
 
 def _parts(failure: Failure) -> tuple[str, str]:

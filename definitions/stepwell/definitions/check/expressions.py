@@ -11,7 +11,7 @@ from stepwell.definitions.check.annotations import FieldFacts, fields_of
 from stepwell.definitions.check.references import scopes_seen
 from stepwell.definitions.check.rules import assigned_names
 from stepwell.definitions.check.walk import Fault, Node, Path, has_other_language
-from stepwell.definitions.jsonata import is_expression, rules
+from stepwell.definitions.jsonata import is_expression
 from stepwell.definitions.model import Catcher, Element, Holds, Json, QueryLanguage, WorkState
 from stepwell.definitions.problems import Severity
 
@@ -34,6 +34,9 @@ def faults(nodes: Iterable[Node]) -> Iterator[Fault]:
 
 
 def _faults(node: Node, known: set[str]) -> Iterator[Fault]:
+    # Imported here: a definition without JSONata must not pay for its parser.
+    from stepwell.definitions.jsonata import rules
+
     facts = fields_of(node.model)
     for name, value in node.value.items():
         field = facts.get(name)
@@ -53,6 +56,8 @@ def _faults(node: Node, known: set[str]) -> Iterator[Fault]:
 
 def members_of_states(model: type[Element], field: str) -> frozenset[str]:
     """What `$states` has in a field: `result` once the work is done, `errorOutput` once it has failed and is caught."""
+    from stepwell.definitions.jsonata import rules
+
     if field in AFTER_THE_WORK and issubclass(model, WorkState):
         return rules.EVERYWHERE | {"result"}
     if field in AFTER_THE_WORK and issubclass(model, Catcher):

@@ -151,3 +151,29 @@ def test_a_container_is_retried_when_its_time_has_come_and_not_before():
     both = parallel(scope(Bad=fail("Boom")), Retry=[retrier("Boom", IntervalSeconds=10, MaxAttempts=2)])
 
     assert run(machine(Both=both)).clock == 30
+
+
+def test_a_variable_that_grows_too_deep_fails_the_execution_in_words():
+    again = choice({"Variable": "$.end", "IsPresent": True, "Next": "End"}, Default="Wrap")
+    definition = machine(
+        Begin=pass_(Assign={"v": 1}), Wrap=pass_(Assign={"v": {"a.$": "$v"}}), Again=again, End=succeed()
+    )
+
+    ran = run(definition)
+
+    assert ran.error == "States.Runtime"
+    assert ran.types[-2:] == ["PassStateEntered", "ExecutionFailed"]
+
+
+def test_of_children_of_which_one_gets_too_much_none_is_made():
+    each = map_(
+        scope(A=pass_()),
+        ItemsPath="$.i",
+        ItemSelector={"v.$": "States.Array($$.Map.Item.Value, $$.Map.Item.Value)"},
+        Catch=[catcher("States.DataLimitExceeded", next="Caught")],
+    )
+
+    ran = run(machine(Each=each, Caught=pass_(Result="caught")), {"i": ["small", "x" * 140_000]})
+
+    assert ran.output == "caught"
+    assert "MapIterationStarted" not in ran.types

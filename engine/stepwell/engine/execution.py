@@ -58,7 +58,6 @@ class AwaitingChildren(Struct, frozen=True):
     """A Parallel or Map state. `spawned` counts the children that were started, `finished` those that ended well."""
 
     length: int
-    limit: int
     spawned: int
     finished: int
 

@@ -2,7 +2,8 @@
 
 from stepwell.definitions import failure as names
 from stepwell.definitions.expressions import Json
-from stepwell.definitions.failure import Failure
+from stepwell.definitions.failure import Failed, Failure
+from stepwell.definitions.json_text import exceeds
 from stepwell.engine import quotas
 
 
@@ -29,6 +30,14 @@ def cut(failure: Failure) -> Failure:
         failure.cause and failure.cause[: quotas.CAUSE_CHARACTERS],
         failure.also,
     )
+
+
+def limit_size(text: str, what: str) -> str:
+    """The text; raises `Failed` where it is beyond the quota."""
+    if exceeds(text, quotas.PAYLOAD_BYTES):
+        failure = too_large(what)
+        raise Failed(failure.error or "", failure.cause or "", prefixed=False)
+    return text
 
 
 def too_large(what: str) -> Failure:

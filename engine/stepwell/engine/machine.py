@@ -130,7 +130,7 @@ def _fire(turn: Turn, timer: str) -> bool:
             node = turn.nodes[frame.state]
             assert isinstance(node, TaskNode), "only a Task awaits a task"
             return node.overdue(turn, frame, rest, timer)
-        case Moving():
+        case Moving() if timer.startswith("continue:"):
             turn.make_ready(Turn.advance, frame)
         case _:
             return False

@@ -212,11 +212,8 @@ class Turn:
             frame.retries = ()
             if not self._behave(frame, node):
                 return
-            if ready:
+            if ready or self.next_event_id > self._pause_at:
                 ready.append((Turn.advance, frame))
-                return
-            if self.next_event_id > self._pause_at:
-                self._go_on_later(frame)
                 return
 
     def try_again(self, frame: Frame) -> None:
@@ -251,18 +248,16 @@ class Turn:
         `work_succeeded`: the state is left because the work it rested for went well, not by one of its catchers.
         """
         output, assigned, following = outcome
-        text = frame.text
-        if output is not frame.input:
-            try:
-                text = self.text_of(output)
-            except Failed as failed:
-                return self.fail(frame, self.explained(frame, failed))
-            if exceeds(text, quotas.PAYLOAD_BYTES):
-                # What a Pass makes too large ends it at once (recorded); a container's result is like a task's.
-                return self.fail(frame, too_large(node.name), by_own_handlers=node.is_container and work_succeeded)
+        try:
+            text = frame.text if output is frame.input else self.text_of(output)
+            values = {name: self.text_of(value) for name, value in assigned.items()} if assigned else {}
+        except Failed as failed:
+            return self.fail(frame, self.explained(frame, failed))
+        if output is not frame.input and exceeds(text, quotas.PAYLOAD_BYTES):
+            # What a Pass makes too large ends it at once (recorded); a container's result is like a task's.
+            return self.fail(frame, too_large(node.name), by_own_handlers=node.is_container and work_succeeded)
         details: dict[str, Any] = {"name": node.name, "output": text}
         if assigned:
-            values = {name: dumps(value) for name, value in assigned.items()}
             details["assignedVariables"] = values
             variables = {**frame.variables, **assigned}
             if exceeds("".join(values.values()), quotas.PAYLOAD_BYTES) or _are_too_large(variables):

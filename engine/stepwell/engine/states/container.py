@@ -7,11 +7,8 @@ container collects the outputs in the order of the children, whatever order they
 from typing import TYPE_CHECKING, ClassVar
 
 from stepwell.definitions.expressions import Json
-from stepwell.definitions.failure import Failed
-from stepwell.definitions.json_text import exceeds
-from stepwell.engine import quotas
 from stepwell.engine.execution import NOT_STARTED, AwaitingChildren, Frame
-from stepwell.engine.failures import too_large
+from stepwell.engine.failures import limit_size
 from stepwell.engine.node import Node
 
 if TYPE_CHECKING:
@@ -34,13 +31,11 @@ class ContainerNode(Node):
     def spawn(self, turn: "Turn", frame: Frame, children: list[tuple[str, Json]], limit: int) -> None:
         """Makes a child of each (first state, input) and starts as many as may run at once."""
         known: tuple[Json, str] = (None, "null")  # branches share one input, and so one text
+        frames = []
         for index, (state, value) in enumerate(children):
             if value is not known[0]:
-                known = value, turn.text_of(value)
-                if exceeds(known[1], quotas.PAYLOAD_BYTES):
-                    failure = too_large(self.name)
-                    raise Failed(failure.error or "", failure.cause or "", prefixed=False)
-            turn.add(
+                known = value, limit_size(turn.text_of(value), self.name)
+            frames.append(
                 Frame(
                     path=f"{frame.path}/{index}",
                     state=state,
@@ -50,8 +45,10 @@ class ContainerNode(Node):
                     rest=NOT_STARTED,
                 )
             )
+        for child in frames:  # all of them or, where one is too large, none
+            turn.add(child)
         started = min(limit, len(children))
-        frame.rest = AwaitingChildren(len(children), limit, started, 0)
+        frame.rest = AwaitingChildren(len(children), started, 0)
         for index in range(started):
             self.start_child(turn, frame, index, frame.previous)
         if not children:
@@ -69,7 +66,7 @@ class ContainerNode(Node):
             if spawned < rest.length:
                 self.start_child(turn, frame, spawned, last_inner_event)
                 spawned += 1
-            frame.rest = AwaitingChildren(rest.length, rest.limit, spawned, finished)
+            frame.rest = AwaitingChildren(rest.length, spawned, finished)
             return
         outputs = []
         for index in range(rest.length):

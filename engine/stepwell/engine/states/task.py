@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from stepwell.definitions import failure as names
 from stepwell.definitions import model
 from stepwell.definitions.expressions import Json
-from stepwell.definitions.failure import RUNTIME, Failed, Failure
+from stepwell.definitions.failure import RUNTIME, Failure
 from stepwell.definitions.json_text import InvalidJson, exceeds, loads
 from stepwell.definitions.resources import Activity, Integration, parse_resource
 from stepwell.engine import quotas, tokens
 from stepwell.engine.effects import InvokeTask, SetTimer
 from stepwell.engine.execution import AwaitingTask
-from stepwell.engine.failures import cut, failure_details, too_large
+from stepwell.engine.failures import cut, failure_details, limit_size, too_large
 from stepwell.engine.node import Node
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ class TaskNode(Node):
         timeout = self._timeout(document, environment) if self._timeout else None
         heartbeat = self._heartbeat(document, environment) if self._heartbeat else None
         credentials = self._credentials(document, environment) if self._credentials else None
-        if exceeds(text, quotas.PAYLOAD_BYTES):
-            raise Failed(*_parts(too_large(self.title)), prefixed=False)
+        limit_size(text, self.title)
 
         details = self._request(turn, text)
         if timeout is not None:
@@ -186,7 +185,3 @@ def _start(turn: "Turn", frame: "Frame") -> None:
     node, rest = turn.nodes[frame.state], frame.rest
     assert isinstance(node, TaskNode) and isinstance(rest, AwaitingTask), "the task was scheduled in this step"
     node.started(turn, frame, rest, None)
-
-
-def _parts(failure: Failure) -> tuple[str, str]:
-    return failure.error or "", failure.cause or ""

@@ -10,10 +10,12 @@ Rule 2: JSON values in frames are shared between frames, states and the caller, 
 Rule 3: `snapshot` and `restore` are inverses: an execution can be laid down after any step and taken up anywhere.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from typing import cast
 
+import msgspec
 from msgspec import Struct, field
-from msgspec.structs import asdict
+from msgspec.structs import replace
 
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.json_text import dumps, loads
@@ -24,19 +26,21 @@ FORMAT = 1
 """Version of the snapshot."""
 
 
-class NotStarted(Struct, frozen=True):
+class NotStarted(Struct, frozen=True, tag=True):
     """A branch or iteration that waits for its turn."""
 
 
-class Moving(Struct, frozen=True):
+class Moving(Struct, frozen=True, tag=True):
     """On its way within the step; at rest only where a step was cut short, to go on in the next."""
 
 
-class AwaitingTask(Struct, frozen=True, kw_only=True):
+class AwaitingTask(Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
     """A Task was asked for. `started` is false for an activity that no worker has taken yet."""
 
     token: str
     started: bool = False
+    submitted: bool = False
+    """Whether a first answer has come: the job was accepted, the message with the token was sent."""
     timeout_timer: str | None = None
     heartbeat_timer: str | None = None
     heartbeat_due: int | None = None
@@ -44,17 +48,17 @@ class AwaitingTask(Struct, frozen=True, kw_only=True):
     heartbeat_seconds: int | None = None
 
 
-class AwaitingTimer(Struct, frozen=True):
+class AwaitingTimer(Struct, frozen=True, tag=True):
     """A Wait state."""
 
     timer: str
 
 
-class AwaitingRetry(Struct, frozen=True):
+class AwaitingRetry(Struct, frozen=True, tag=True):
     timer: str
 
 
-class AwaitingChildren(Struct, frozen=True):
+class AwaitingChildren(Struct, frozen=True, tag=True):
     """A Parallel or Map state. `spawned` counts the children that were started, `finished` those that ended well."""
 
     length: int
@@ -62,15 +66,11 @@ class AwaitingChildren(Struct, frozen=True):
     finished: int
 
 
-class Finished(Struct, frozen=True):
+class Finished(Struct, frozen=True, tag=True):
     """The frame's input is its output now, until the parent collects it."""
 
 
 Rest = NotStarted | Moving | AwaitingTask | AwaitingTimer | AwaitingRetry | AwaitingChildren | Finished
-RESTS: dict[str, type] = {
-    rest.__name__: rest
-    for rest in (NotStarted, Moving, AwaitingTask, AwaitingTimer, AwaitingRetry, AwaitingChildren, Finished)
-}
 
 NOT_STARTED, MOVING, FINISHED = NotStarted(), Moving(), Finished()
 
@@ -115,6 +115,7 @@ class Execution(Struct, kw_only=True):
     error: str | None = None
     cause: str | None = None
     redrive_count: int = 0
+    redriven_at: int | None = None
     is_synchronous: bool = False
     """Whether the caller of an Express execution waits for its end: its context object has no RedriveCount then."""
     next_event_id: int = 1
@@ -136,6 +137,8 @@ class Execution(Struct, kw_only=True):
         self.output = changes.output
         self.error = changes.error
         self.cause = changes.cause
+        self.redrive_count = changes.redrive_count
+        self.redriven_at = changes.redriven_at
         self.timeout_timer = changes.timeout_timer
         self.version += 1
 
@@ -150,6 +153,8 @@ class Changes(Struct, kw_only=True):
     output: str | None
     error: str | None
     cause: str | None
+    redrive_count: int
+    redriven_at: int | None
     timeout_timer: str | None
 
 
@@ -161,45 +166,92 @@ def index_of(path: str) -> int:
     return int(path.rpartition("/")[2])
 
 
-# --- snapshots ------------------------------------------------------------------------------------------------------
-
-HEADER = tuple(name for name in Execution.__struct_fields__ if name != "frames")
-FRAME = tuple(name for name in Frame.__struct_fields__ if name not in ("input", "rest"))
+# --- laying down and taking up --------------------------------------------------------------------------------------
 
 
-def snapshot(execution: Execution) -> str:
-    """The execution as JSON text."""
-    return dumps(
-        {
-            "format": FORMAT,
-            **{name: getattr(execution, name) for name in HEADER},
-            "type": execution.type.value,
-            "status": execution.status.value,
-            "frames": [_lay_down(frame) for frame in execution.frames.values()],
-        }
+class _Row(Struct, array_like=True):
+    """A frame as it is laid down. Without variables: it sees those of its parent."""
+
+    state: str
+    text: str
+    variables: str | None
+    previous: int
+    entered_from: int
+    entered_event: int
+    entered_at: int
+    retries: tuple[int, ...]
+    rest: Rest
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Row).decode
+_NO_VARIABLES = "{}"
+
+
+def lay_down(frame: Frame, parent: Frame | None) -> bytes:
+    """The frame as JSON text. A child that sees its parent's variables does not repeat them: thousands may."""
+    variables = None
+    if parent is None or frame.variables is not parent.variables:
+        variables = dumps(frame.variables) if frame.variables else _NO_VARIABLES
+    return _encode(
+        _Row(
+            frame.state,
+            frame.text,
+            variables,
+            frame.previous,
+            frame.entered_from,
+            frame.entered_event,
+            frame.entered_at,
+            frame.retries,
+            frame.rest,
+        )
     )
 
 
-def restore(text: str) -> Execution:
+def take_up(rows: Iterable[tuple[str, bytes]]) -> dict[str, Frame]:
+    """The frames that `lay_down` made these (path, text) of, by path. Parents may come after their children."""
+    frames: dict[str, Frame] = {}
+    for path, data in sorted(rows, key=lambda row: row[0].count("/")):
+        row = _decode(data)
+        if row.variables is None:
+            variables = frames[parent_of(path)].variables
+        else:
+            variables = cast("dict[str, Json]", loads(row.variables))
+        frames[path] = Frame(
+            path=path,
+            state=row.state,
+            input=loads(row.text),
+            text=row.text,
+            variables=variables,
+            previous=row.previous,
+            entered_from=row.entered_from,
+            entered_event=row.entered_event,
+            entered_at=row.entered_at,
+            retries=row.retries,
+            rest=row.rest,
+        )
+    return frames
+
+
+class _Snapshot(Struct):
+    format: int
+    header: Execution
+    frames: list[tuple[str, str]]
+
+
+def snapshot(execution: Execution) -> bytes:
+    """The execution as JSON text."""
+    rows = [
+        (path, lay_down(frame, execution.frames.get(parent_of(path)) if path else None).decode())
+        for path, frame in execution.frames.items()
+    ]
+    return _encode(_Snapshot(FORMAT, replace(execution, frames={}), rows))
+
+
+def restore(data: bytes) -> Execution:
     """The execution that `snapshot` laid down."""
-    data = loads(text)
-    if data.pop("format") != FORMAT:
+    found = msgspec.json.decode(data, type=_Snapshot)
+    if found.format != FORMAT:
         raise ValueError(f"A snapshot of another format than {FORMAT}: made by a newer Stepwell?")
-    frames = [_take_up(row) for row in data.pop("frames")]
-    data["type"] = StateMachineType(data["type"])
-    data["status"] = ExecutionStatus(data["status"])
-    return Execution(frames={frame.path: frame for frame in frames}, **data)
-
-
-def _lay_down(frame: Frame) -> dict[str, Any]:
-    row = {name: getattr(frame, name) for name in FRAME}
-    row["retries"] = list(frame.retries)
-    row["rest"] = {"why": type(frame.rest).__name__, **asdict(frame.rest)}
-    return row
-
-
-def _take_up(row: dict[str, Any]) -> Frame:
-    rest = dict(row.pop("rest"))
-    why = rest.pop("why")
-    row["retries"] = tuple(row["retries"])
-    return Frame(input=loads(row["text"]), rest=RESTS[why](**rest), **row)
+    found.header.frames = take_up((path, row.encode()) for path, row in found.frames)
+    return found.header

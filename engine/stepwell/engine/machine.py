@@ -50,7 +50,7 @@ def step(program: Program, execution: Execution, event: Event) -> Step | None:
     """The step that an event makes, or None where it changes nothing."""
     if execution.status is not ExecutionStatus.RUNNING:
         return None
-    turn = Turn(program, execution, event.at, event.entropy)
+    turn = Turn(program, execution, event)
     try:
         if not _take_in(turn, event):
             return None
@@ -98,9 +98,9 @@ def _answer(turn: Turn, event: TaskEvent) -> bool:
     assert isinstance(node, TaskNode), "only a Task awaits a task"
     match event:
         case TaskStarted():
-            node.started(turn, frame, frame.rest, event.worker_name)
+            return node.started(turn, frame, frame.rest, event.worker_name)
         case TaskSubmitted():
-            node.submitted(turn, frame, event.output)
+            return node.submitted(turn, frame, frame.rest, event.output)
         case TaskSucceeded():
             node.succeeded(turn, frame, frame.rest, event.output)
         case TaskFailed():

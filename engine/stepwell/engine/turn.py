@@ -22,6 +22,7 @@ from stepwell.definitions.json_text import NotJson, dumps, exceeds, loads
 from stepwell.definitions.model import StateMachineType
 from stepwell.engine import quotas
 from stepwell.engine.effects import CancelTask, CancelTimer, Effect, FinishExecution, SetTimer
+from stepwell.engine.events import Event
 from stepwell.engine.execution import (
     FINISHED,
     MOVING,
@@ -96,12 +97,13 @@ class Environment:
 class Turn:
     """The step in progress."""
 
-    def __init__(self, program: Program, execution: Execution, at: int, entropy: bytes) -> None:
+    def __init__(self, program: Program, execution: Execution, event: Event) -> None:
         self.program = program
         self.nodes = program.nodes
         self.execution = execution
-        self.at = at
-        self.entropy = Entropy(entropy)
+        self.at = event.at
+        self.entropy = Entropy(event.entropy)
+        self.missing = event.missing
         self.frames: dict[str, Frame | None] = {}
         self.effects: list[Effect] = []
         self.history: list[HistoryEvent] = []
@@ -110,6 +112,8 @@ class Turn:
         self.stopped_at = execution.stopped_at
         self.output: str | None = execution.output
         self.failure = Failure(execution.error, execution.cause)
+        self.redrive_count = execution.redrive_count
+        self.redriven_at = execution.redriven_at
         self.timeout_timer = execution.timeout_timer
         self._ready: deque[tuple[Callable[[Turn, Frame], None], Frame]] = deque()
         is_standard = execution.type is StateMachineType.STANDARD
@@ -139,6 +143,8 @@ class Turn:
             output=self.output,
             error=self.failure.error,
             cause=self.failure.cause,
+            redrive_count=self.redrive_count,
+            redriven_at=self.redriven_at,
             timeout_timer=self.timeout_timer,
         )
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from stepwell.definitions import failure as names
 from stepwell.definitions import model
 from stepwell.definitions.expressions import Json
-from stepwell.definitions.failure import RUNTIME, Failure
+from stepwell.definitions.failure import RUNTIME, Failed, Failure
 from stepwell.definitions.json_text import InvalidJson, exceeds, loads
 from stepwell.definitions.resources import Activity, Integration, parse_resource
 from stepwell.engine import quotas, tokens
@@ -58,6 +58,8 @@ class TaskNode(Node):
         self._credentials = self.flow.role()
 
     def behave(self, turn: "Turn", frame: "Frame") -> None:
+        if self.resource.arn in turn.missing:
+            raise Failed(RUNTIME, f"The activity {self.resource.arn} does not exist.")
         token = tokens.mint(turn.execution.arn, frame.path, turn.entropy.uuid())
         environment = turn.environment(frame, token)
         document = self.flow.document(frame.input, environment)
@@ -127,19 +129,26 @@ class TaskNode(Node):
 
     # --- answers ---------------------------------------------------------------------------------------------------
 
-    def started(self, turn: "Turn", frame: "Frame", rest: AwaitingTask, worker_name: str | None) -> None:
+    def started(self, turn: "Turn", frame: "Frame", rest: AwaitingTask, worker_name: str | None) -> bool:
+        """Whether this is the first that is heard of it."""
         if rest.started:
-            return
+            return False
         details = dict(self.labels)
         if worker_name is not None:
             details["workerName"] = worker_name
         has_details = self._prefix != "LambdaFunction"
         frame.previous = turn.emit(f"{self._prefix}Started", frame.previous, details if has_details else None)
-        frame.rest = replace(rest, started=True)
-        self.heartbeat(turn, frame, frame.rest)
+        frame.rest = rest = replace(rest, started=True)
+        self.heartbeat(turn, frame, rest)
+        return True
 
-    def submitted(self, turn: "Turn", frame: "Frame", output: str) -> None:
+    def submitted(self, turn: "Turn", frame: "Frame", rest: AwaitingTask, output: str) -> bool:
+        """Whether this is the first that is heard of it: after a crash a task may be performed twice."""
+        if rest.submitted:
+            return False
+        frame.rest = replace(rest, submitted=True)
         frame.previous = turn.emit(f"{self._prefix}Submitted", frame.previous, {**self.labels, "output": output})
+        return True
 
     def heartbeat(self, turn: "Turn", frame: "Frame", rest: AwaitingTask) -> None:
         if rest.heartbeat_seconds is not None:

@@ -35,11 +35,12 @@ def test_the_first_workflow_of_the_readme_does_what_the_readme_shows(tmp_path, m
             assert code == 0, out + err
             if shown:
                 assert out == shown
-    assert commands == 5
+    assert commands == 6
 
 
-@pytest.mark.parametrize("body", [body for _, about, body in blocks("README.md") if about == "run"], ids=["python"])
-def test_the_python_of_the_readme_runs(body):
+@pytest.mark.parametrize("body", [body for _, about, body in blocks("README.md") if about == "run"])
+def test_the_python_of_the_readme_runs(body, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     exec(compile(body, "README.md", "exec"), {})
 
 

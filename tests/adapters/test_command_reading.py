@@ -171,17 +171,6 @@ def test_an_empty_list_is_empty(capsys):
     assert json.loads(capsys.readouterr().out) == {"executions": []}
 
 
-def test_a_history_that_is_cut_off_is_shown_as_far_as_it_goes(capsys, folder, two_runs):
-    (path,) = (folder / ".stepwell" / "executions").glob("first-*")
-    path.write_bytes(path.read_bytes()[:-20])
-
-    assert invoke(["history", "first"]) == 0
-    shown = capsys.readouterr()
-    assert "ParallelStateExited" in shown.out
-    assert shown.err.startswith("stepwell: .stepwell/executions/first-")
-    assert "is damaged" in shown.err
-
-
 # --- wording ----------------------------------------------------------------------------------------------------------
 
 

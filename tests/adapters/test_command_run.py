@@ -167,8 +167,136 @@ def test_the_data_directory_is_chosen(folder, monkeypatch, how):
         (folder / "stepwell.toml").write_text('data = "kept"\n')
 
     assert invoke(arguments) == 0
-    assert len(list((folder / "kept" / "executions").iterdir())) == 1
+    assert (folder / "kept" / "stepwell.db").is_file()
     assert not (folder / ".stepwell").exists()
+
+
+# --- nested executions ------------------------------------------------------------------------------------------------
+
+KID = {"StartAt": "Charge", "States": {"Charge": {"Type": "Task", "Resource": FUNCTION, "End": True}}}
+
+
+def starting(name: str, pattern: str = ".sync:2") -> dict:
+    """A machine whose one task starts an execution and gives its output."""
+    task = {
+        "Type": "Task",
+        "Resource": f"arn:aws:states:::states:startExecution{pattern}",
+        "Parameters": {
+            "StateMachineArn": f"arn:aws:states:us-east-1:123456789012:stateMachine:{name}",
+            "Input": {"n": 1},
+        },
+        "OutputPath": "$.Output",
+        "End": True,
+    }
+    return {"StartAt": "Start", "States": {"Start": task}}
+
+
+@pytest.mark.parametrize("option", [[], ["--ephemeral"]])
+def test_tasks_start_the_state_machines_of_the_configuration(capsys, folder, option):
+    (folder / "machines").mkdir()
+    (folder / "machines" / "kid.asl.json").write_text(json.dumps(KID))
+    (folder / "stepwell.toml").write_text('[state_machines]\nKid = "machines/kid.asl.json"\n')
+    (folder / "parent.asl.json").write_text(json.dumps(starting("Kid")))
+    (folder / "shop.py").write_text("def charge_card(event):\n    return {'paid': event}\n")
+
+    assert invoke(["run", "parent.asl.json", "--functions", "shop.py", *option]) == 0
+    assert capsys.readouterr().out == '{"paid":{"n":1}}\n'
+
+
+def test_tasks_start_the_other_state_machines_of_the_template(capsys, folder):
+    resources = {
+        "Parent": {"Type": "AWS::Serverless::StateMachine", "Properties": {"Definition": starting("Kid")}},
+        "Child": {"Type": "AWS::Serverless::StateMachine", "Properties": {"Name": "Kid", "Definition": HELLO}},
+    }
+    (folder / "template.json").write_text(json.dumps({"Resources": resources}))
+
+    assert invoke(["run", "template.json#Parent"]) == 0
+    assert capsys.readouterr().out == '{"n":1}\n'
+
+
+def test_tasks_start_the_state_machines_of_the_registry(capsys, folder):
+    from stepwell.local import Engine
+
+    with Engine(".stepwell") as engine:
+        engine.create_state_machine(HELLO, name="Kid")
+    (folder / "parent.asl.json").write_text(json.dumps(starting("Kid")))
+
+    assert invoke(["run", "parent.asl.json"]) == 0
+    assert capsys.readouterr().out == '{"n":1}\n'
+
+
+def test_a_state_machine_may_start_itself(capsys, folder):
+    done = {"Type": "Pass", "Result": "done", "End": True}
+    choice = {"Type": "Choice", "Choices": [{"Variable": "$.n", "IsPresent": True, "Next": "Done"}], "Default": "Start"}
+    machine = {"StartAt": "Begin", "States": {"Begin": choice, "Done": done, **starting("self")["States"]}}
+    (folder / "self.asl.json").write_text(json.dumps(machine))
+
+    assert invoke(["run", "self.asl.json"]) == 0
+    assert capsys.readouterr().out == '"done"\n'
+
+
+def test_a_state_machine_that_is_not_there_fails_the_task_in_aws_words(capsys, folder):
+    (folder / "parent.asl.json").write_text(json.dumps(starting("Kid")))
+
+    assert invoke(["run", "parent.asl.json", "--name", "one"]) == 1
+    assert capsys.readouterr().err.startswith(
+        "stepwell: one: FAILED: StepFunctions.StateMachineDoesNotExistException: State Machine Does Not Exist: 'arn:"
+    )
+
+
+def test_mocks_are_those_of_the_machine_that_is_run_alone(capsys, folder):
+    (folder / "stepwell.toml").write_text('[state_machines]\ncharge = "charge.asl.json"\n')
+    start = starting("charge")["States"]["Start"]
+    charge = {**CHARGE["States"]["Charge"], "Next": "Start"}
+    del charge["End"]
+    (folder / "parent.asl.json").write_text(
+        json.dumps({"StartAt": "Charge", "States": {"Charge": charge, "Start": start}})
+    )
+    mocks = {
+        "StateMachines": {"parent": {"TestCases": {"Paid": {"Charge": "Paid"}}}},
+        "MockedResponses": {"Paid": {"0": {"Return": "mocked"}}},
+    }
+    (folder / "parent.json").write_text(json.dumps(mocks))
+    (folder / "shop.py").write_text("def charge_card(event):\n    return 'charged'\n")
+
+    assert invoke(["run", "parent.asl.json", "--functions", "shop.py", "--mock-config", "parent.json"]) == 0
+    assert capsys.readouterr().out == '"charged"\n'
+
+
+def test_a_task_that_starts_an_execution_can_be_mocked(capsys, folder):
+    (folder / "parent.asl.json").write_text(json.dumps(starting("Kid")))
+    mocks = {
+        "StateMachines": {"parent": {"TestCases": {"Done": {"Start": "Done"}}}},
+        "MockedResponses": {"Done": {"0": {"Return": {"Output": "mocked"}}}},
+    }
+    (folder / "parent.json").write_text(json.dumps(mocks))
+
+    assert invoke(["run", "parent.asl.json", "--mock-config", "parent.json"]) == 0
+    assert capsys.readouterr().out == '"mocked"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('Kid = "none.asl.json"', "none.asl.json: there is no such file; check the path"),
+        ("Kid = 7", "stepwell.toml: state_machines.Kid: must be the path of a definition in quotes, not 7"),
+        ('K.id = "hello.asl.json"', "state_machines.K: must be the path of a definition in quotes, not {'id': "),
+    ],
+)
+def test_a_state_machine_of_the_configuration_that_is_of_no_use_is_one_clear_line(capsys, folder, text, said):
+    (folder / "stepwell.toml").write_text(f"[state_machines]\n{text}\n")
+    (folder / "parent.asl.json").write_text(json.dumps(starting("Kid")))
+
+    assert said in refused(capsys, "run", "parent.asl.json")
+
+
+def test_mistakes_of_what_tasks_may_start_are_told_before_anything_runs(capsys, folder):
+    (folder / "kid.asl.json").write_text('{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "Gone"}}}')
+    (folder / "stepwell.toml").write_text('[state_machines]\nKid = "kid.asl.json"\n')
+    (folder / "parent.asl.json").write_text(json.dumps(starting("Kid")))
+
+    assert invoke(["run", "parent.asl.json"]) == 2
+    assert "kid.asl.json:1:" in capsys.readouterr().err
 
 
 # --- bad input --------------------------------------------------------------------------------------------------------
@@ -223,7 +351,7 @@ def test_a_module_that_is_of_no_use_is_one_clear_line(capsys, folder, text, said
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('dta = "x"', "stepwell.toml: there is no key 'dta'; there are: data, functions"),
+        ('dta = "x"', "stepwell.toml: there is no key 'dta'; there are: data, functions, state_machines"),
         ("data = 7", "stepwell.toml: data: must be the path of a directory, not 7"),
         ("data =", "stepwell.toml: no TOML: Invalid value"),
         ('[functions]\nCharge = "till"', "functions.Charge: must be 'module:function' in quotes, not 'till'"),
@@ -299,7 +427,7 @@ def interrupted(times: int) -> Execution:
     host = LocalHost(pressing_ctrl_c, MemoryStore())
     execution = start(host, prepare(CHARGE), input="{}", name=None)
     with pytest.raises(KeyboardInterrupt):
-        run_to_the_end(host, execution)
+        run_to_the_end(host)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     return execution
 

@@ -2,23 +2,29 @@
 
 import json
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="terminals and signals of POSIX")
+from commands import (
+    COMMAND,
+    FUNCTION,
+    PATIENCE,
+    Process,
+    Terminal,
+    arn_of,
+    environment,
+    run_piped,
+    run_process,
+    types_of,
+    wait_for_event,
+)
 
-COMMAND = [sys.executable, "-m", "stepwell"]
-ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
-FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:"
-PATIENCE = 20
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="terminals and signals of POSIX")
 
 ENOUGH = {"Variable": "$.n", "NumericEquals": 50, "Next": "Work"}
 FLAKY = {
@@ -92,72 +98,7 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-def environment(**more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "STEPWELL_DATA", "COLUMNS")}
-    return {**kept, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **more}
-
-
-class Terminal:
-    """A command on a terminal of its own: `shown` is everything that was written to it."""
-
-    def __init__(self, folder: Path, *arguments: str, columns: int = 80, **more: str) -> None:
-        self._ours, theirs = pty.openpty()
-        set_size(theirs, columns)
-        self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            cwd=folder,
-            env=environment(**more),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
-        os.close(theirs)
-        self.shown = b""
-
-    def read_until(self, text: str | None = None) -> None:
-        """Reads until the text was shown, or to the end."""
-        end = time.monotonic() + PATIENCE
-        while text is None or text.encode() not in self.shown:
-            if not select.select([self._ours], [], [], max(0, end - time.monotonic()))[0]:
-                self.process.kill()
-                raise AssertionError(f"{text!r} was not shown in time, but: {self.text}")
-            try:
-                data = os.read(self._ours, 65536)
-            except OSError:  # how Linux tells the end of a terminal
-                data = b""
-            if not data:
-                break
-            self.shown += data
-
-    def finish(self) -> int:
-        self.read_until()
-        os.close(self._ours)
-        return self.process.wait(PATIENCE)
-
-    @property
-    def text(self) -> str:
-        return ESCAPES.sub(b"", self.shown).decode().replace("\r\n", "\n")
-
-
-def set_size(terminal: int, columns: int) -> None:
-    import fcntl
-    import struct
-    import termios
-
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-
-
-def run_piped(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run_process([*COMMAND, *arguments], folder)
-
-
-def run_process(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-
-
+RUN_HANG = ("run", "hang.asl.json", "--functions", "functions.py", "--name", "one")
 RUN_FLAKY = ("run", "flaky.asl.json", "-i", "@items.json", "--functions", "functions.py", "--fast-forward")
 
 
@@ -220,40 +161,29 @@ def test_ctrl_c_aborts_the_execution_and_its_history_says_so(folder):
     assert "■ Hang" in terminal.text
     assert "stepwell: one: aborted by Ctrl-C\n" in terminal.text
     assert "Traceback" not in terminal.text
-    (kept,) = (folder / ".stepwell" / "executions").glob("one-*")
-    assert json.loads(kept.read_text().splitlines()[-1])["type"] == "ExecutionAborted"
+    assert types_of(folder, arn_of("hang", "one"))[-1] == "ExecutionAborted"
 
 
 def test_ctrl_c_in_a_pipe_is_one_line_and_the_object_that_was_asked_for(folder):
-    process = subprocess.Popen(
-        [*COMMAND, "run", "hang.asl.json", "--functions", "functions.py", "--name", "one", "--json"],
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_for(folder, "one-*", "LambdaFunctionStarted")
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE)
+    with Process(folder, *RUN_HANG, "--json") as process:
+        wait_for_event(folder, arn_of("hang", "one"), "LambdaFunctionStarted")
+        process.signal(signal.SIGINT)
+        code, out, err = process.finish()
 
-    assert process.returncode == 1
+    assert code == 1
     assert err == "stepwell: one: aborted by Ctrl-C\n"
     assert json.loads(out)["status"] == "ABORTED"
 
 
-def test_a_killed_run_is_shown_as_gone(folder):
-    process = subprocess.Popen(
-        [*COMMAND, "run", "hang.asl.json", "--functions", "functions.py", "--name", "one"],
-        cwd=folder,
-        env=environment(),
-    )
-    wait_for(folder, "one-*", "LambdaFunctionStarted")
-    process.kill()
-    process.wait(PATIENCE)
+def test_a_terminal_tells_of_what_is_gone_and_what_to_do(folder):
+    with Process(folder, *RUN_HANG) as process:
+        wait_for_event(folder, arn_of("hang", "one"), "LambdaFunctionStarted")
+        process.kill()
 
-    assert "GONE" in run_piped(folder, "list").stdout
-    assert "LambdaFunctionStarted" in run_piped(folder, "history", "one").stdout
+    terminal = Terminal(folder, "list")
+    assert terminal.finish() == 0
+    assert "GONE" in terminal.text
+    assert "`stepwell resume NAME`" in terminal.text
 
 
 def test_a_function_that_hangs_does_not_keep_the_process(folder):
@@ -288,14 +218,3 @@ def test_a_pass_state_needs_no_library_of_the_other_commands(folder):
 
     ran = run_process([sys.executable, "-c", script], folder)
     assert ran.stdout == "{}\n[]\n"
-
-
-def wait_for(folder: Path, file: str, text: str) -> None:
-    """Waits until the text is in a file of the executions."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        for path in (folder / ".stepwell" / "executions").glob(file):
-            if text in path.read_text():
-                return
-        time.sleep(0.02)
-    raise AssertionError(f"{text!r} did not show up in {file}")

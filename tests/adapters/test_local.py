@@ -7,7 +7,13 @@ import pytest
 
 from stepwell.adapters.tasks.mocks import InvalidMockConfig
 from stepwell.definitions.problems import InvalidDefinition
-from stepwell.engine.errors import ExecutionAlreadyExists, ExecutionDoesNotExist, InvalidName, InvalidToken
+from stepwell.engine.errors import (
+    ExecutionAlreadyExists,
+    ExecutionDoesNotExist,
+    InvalidName,
+    InvalidToken,
+    TaskTimedOut,
+)
 from stepwell.local import Engine, EngineClosed, run, send_task_failure, send_task_heartbeat, send_task_success
 from support import CALLBACK, choice, fail, machine, map_, parallel, pass_, retrier, scope, succeed, task, wait
 
@@ -178,16 +184,18 @@ def test_an_engine_answers_tokens():
         engine.send_task_success(tokens[0], {"ok": 1})
 
         assert engine.wait(arn, timeout=10).output == {"ok": 1}
-        engine.send_task_success(tokens[0], {"ok": 2})
+        with pytest.raises(TaskTimedOut):
+            engine.send_task_success(tokens[0], {"ok": 2})
         assert engine.describe(arn).output == {"ok": 1}
 
 
 def test_an_engine_refuses_what_aws_refuses():
     with Engine() as engine:
-        engine.start(machine(Sleep=wait(Seconds=3600)), name="taken")
+        first = engine.start(machine(Sleep=wait(Seconds=3600)), name="taken")
 
+        assert engine.start(machine(Sleep=wait(Seconds=3600)), name="taken") == first  # asked twice, started once
         with pytest.raises(ExecutionAlreadyExists):
-            engine.start(machine(Sleep=wait(Seconds=3600)), name="taken")
+            engine.start(machine(Sleep=wait(Seconds=3600)), {"other": "input"}, name="taken")
         with pytest.raises(InvalidName):
             engine.start(machine(Only=succeed()), name="a b")
         with pytest.raises(ExecutionDoesNotExist):

@@ -1,13 +1,14 @@
 """Mocked results, from the mock configuration file of Step Functions Local."""
 
 import json
+from collections import Counter
 
 import pytest
 
 from stepwell.adapters.hosts.simulation import no_tasks, simulate
-from stepwell.adapters.tasks.mocks import InvalidMockConfig, MockedTasks, read_mocks
+from stepwell.adapters.tasks.mocks import InvalidMockConfig, Invocations, MockedTasks, read_mocks
 from stepwell.definitions.check import parse
-from support import CALL, CALLBACK, Run, catcher, machine, map_, pass_, retrier, scope, succeed, task
+from support import CALL, CALLBACK, Run, catcher, machine, map_, pass_, retrier, returns, scope, succeed, task
 
 
 def config(responses, states=None, case="Happy"):
@@ -112,3 +113,22 @@ def test_a_file_that_cannot_be_used_is_refused_with_place_and_reason(mocks, said
 
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_invocations_of_before_are_counted_on():
+    arn = "arn:aws:states:us-east-1:123456789012:execution:orders:one"
+    case = read_mocks(config({"answer": {"0": {"Return": 0}, "1": {"Return": 1}}}), "orders", parse(ONE_TASK))
+    tasks = MockedTasks(case, no_tasks, invocations=Invocations(Counter({(arn, "Ask"): 1})))
+
+    assert Run(simulate(ONE_TASK, tasks=tasks, execution_arn=arn), []).output == 1
+
+
+def test_mocks_may_be_for_the_executions_of_one_machine():
+    case = read_mocks(config({"answer": {"0": {"Return": "mocked"}}}), "orders", parse(ONE_TASK))
+    tasks = MockedTasks(case, returns("asked"), machine_name="orders")
+
+    assert Run(simulate(ONE_TASK, tasks=tasks, machine_name="orders"), []).output == "mocked"
+    assert Run(simulate(ONE_TASK, tasks=tasks, machine_name="refunds"), []).output == "asked"
+
+
+ONE_TASK = machine(Ask=task())

@@ -33,6 +33,8 @@ class Case:
     executions: tuple[Mapping[str, Any], ...]
     machines: tuple[Mapping[str, Any], ...]
     resources: tuple[Mapping[str, Any], ...]
+    calls: tuple[Mapping[str, Any], ...]
+    """The API calls around the executions, in their order."""
     mocking: Mapping[str, Any] | None
     """The mock configuration that must reproduce the execution, where there is one."""
     clock: int | None
@@ -58,6 +60,7 @@ def _case(row: Mapping[str, Any]) -> Case:
         machines=tuple(row.get("state_machines") or ()),
         mocking=row.get("mocking"),
         resources=tuple(row.get("resources") or ()),
+        calls=tuple(row.get("calls") or ()),
         clock=None if clock is None else round(datetime.fromisoformat(clock).timestamp() * 1000),
     )
 

@@ -64,7 +64,18 @@ def _start(case: Case, execution: Mapping[str, Any], machine: Mapping[str, Any],
         execution_arn=arn,
         at=START if case.clock is None else case.clock,
         seed=f"{case.id} {execution['key']}".encode(),
+        deleted_activities=_deleted_activities(case, execution),
     )
+
+
+def _deleted_activities(case: Case, execution: Mapping[str, Any]) -> set[str]:
+    """The activities that were deleted before the execution started."""
+    before = execution.get("start_call", 0)
+    return {
+        call["params"]["activityArn"]
+        for call in case.calls
+        if call["operation"] == "DeleteActivity" and call["id"] < before
+    }
 
 
 def _name_and_arn(execution: Mapping[str, Any], machine: Mapping[str, Any]) -> tuple[str, str]:

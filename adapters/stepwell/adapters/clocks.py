@@ -2,15 +2,25 @@
 
 import time
 
+LARGEST_CORRECTION = 1_000
+"""Milliseconds. A clock that is set back by less is waited for; else time goes on without it."""
+
 
 class SystemClock:
-    """The time of day. It does not go back when the system's clock is set back."""
+    """The time of day. Where the system's clock is set back, or is behind `start` (milliseconds), it goes on from where
+    it was: timers fire when the time has passed, and no time comes twice."""
 
-    def __init__(self) -> None:
-        self._latest = 0
+    def __init__(self, start: int = 0) -> None:
+        self._latest = start
+        self._looked_at = time.monotonic_ns()
 
     def now(self) -> int:
-        self._latest = max(self._latest, time.time_ns() // 1_000_000)
+        looked_at = time.monotonic_ns()
+        expected = self._latest + (looked_at - self._looked_at) // 1_000_000
+        day = time.time_ns() // 1_000_000
+        now = day if day > expected - LARGEST_CORRECTION else expected
+        if now > self._latest:
+            self._latest, self._looked_at = now, looked_at
         return self._latest
 
 
@@ -29,11 +39,11 @@ class VirtualClock:
 
 
 class SkippingClock:
-    """The time of day plus all the time that was skipped."""
+    """The time of day plus all the time that was skipped; it begins at `start` (milliseconds) where that is later."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: int = 0) -> None:
         self._system = SystemClock()
-        self._skipped = 0
+        self._skipped = max(0, start - self._system.now())
 
     def now(self) -> int:
         return self._system.now() + self._skipped

@@ -5,6 +5,9 @@
     [functions]
     "Charge" = "shop.payments:charge"
 
+    [state_machines]
+    "Refund" = "machines/refund.asl.json"
+
 The file is the `stepwell.toml`, else the `pyproject.toml` with a table [tool.stepwell], of the nearest directory from
 the working directory upwards that has either. Paths in it are relative to it. Keys that do not exist are refused: a
 misspelt one would be passed over in silence.
@@ -17,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_DATA = Path(".stepwell")
-KEYS = ("data", "functions")
+KEYS = ("data", "functions", "state_machines")
 
 
 class InvalidConfiguration(Exception):
@@ -30,6 +33,8 @@ class Configuration:
     """Where everything is kept."""
     functions: Mapping[str, str] = field(default_factory=dict)
     """Names of tasks to `module:function`."""
+    state_machines: Mapping[str, Path] = field(default_factory=dict)
+    """Names or ARNs of what tasks may start to files, of templates with `#LogicalId`."""
     folder: Path | None = None
     """Where the file is, and with it the modules it names; None where there is no file."""
 
@@ -42,13 +47,13 @@ def read_configuration(directory: Path | None = None, environment: Mapping[str, 
     if found is None:
         return Configuration(data=Path(data) if data else DEFAULT_DATA)
     path, place, table = found
-    functions = _functions(table, f"{path}: {place}")
     configured = table.get("data")
     if configured is not None and not isinstance(configured, str):
         raise InvalidConfiguration(f"{path}: {place}data: must be the path of a directory, not {configured!r}")
     return Configuration(
         data=Path(data) if data else path.parent / configured if configured else DEFAULT_DATA,
-        functions=functions,
+        functions=_functions(table, f"{path}: {place}"),
+        state_machines=_state_machines(table, f"{path}: {place}", path.parent),
         folder=path.parent,
     )
 
@@ -95,9 +100,7 @@ def _checked(table: Any, path: Path, place: str) -> dict[str, Any]:
 
 
 def _functions(table: Mapping[str, Any], where: str) -> dict[str, str]:
-    functions = table.get("functions", {})
-    if not isinstance(functions, dict):
-        raise InvalidConfiguration(f"{where}functions: must be a table of names, not {functions!r}")
+    functions = _names(table, "functions", where)
     for name, reference in functions.items():
         if not isinstance(reference, str) or ":" not in reference:
             raise InvalidConfiguration(
@@ -105,3 +108,21 @@ def _functions(table: Mapping[str, Any], where: str) -> dict[str, str]:
                 + ("; put a name with dots in quotes too" if isinstance(reference, dict) else "")
             )
     return functions
+
+
+def _state_machines(table: Mapping[str, Any], where: str, folder: Path) -> dict[str, Path]:
+    state_machines = _names(table, "state_machines", where)
+    for name, file in state_machines.items():
+        if not isinstance(file, str) or not file:
+            raise InvalidConfiguration(
+                f"{where}state_machines.{name}: must be the path of a definition in quotes, not {file!r}"
+                + ("; put a name with dots in quotes too" if isinstance(file, dict) else "")
+            )
+    return {name: folder / file for name, file in state_machines.items()}
+
+
+def _names(table: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
+    names = table.get(key, {})
+    if not isinstance(names, dict):
+        raise InvalidConfiguration(f"{where}{key}: must be a table of names, not {names!r}")
+    return names

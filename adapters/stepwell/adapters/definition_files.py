@@ -80,6 +80,16 @@ def read_definition(
     return _from_source(read, _machine_name(path), path, logical_id, given)
 
 
+def machines_in(path: Path) -> dict[str, Path]:
+    """The state machines of a template by name, each as `PATH#LogicalId`; none where the file is no template.
+
+    Raises as `read_definition`.
+    """
+    return {
+        machine.name: Path(f"{path}#{machine.logical_id}") for machine in _machines(_read(_file_text(path), path).value)
+    }
+
+
 def _is_text(source: str) -> bool:
     return "\n" in source or "\r" in source or source.lstrip("\ufeff \t")[:1] in ("{", "")
 
@@ -194,6 +204,11 @@ class _Machine:
     def properties(self) -> dict[str, Json]:
         return _object(self.template.resources[self.logical_id].get("Properties"))
 
+    @property
+    def name(self) -> str:
+        given = self.properties.get("Name") or self.properties.get("StateMachineName")
+        return self.template.text(given) if given else self.logical_id
+
 
 def _object(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {}
@@ -227,13 +242,11 @@ def _from_template(read: Source, machine: _Machine, path: Path | None, given: Ma
         for name, value in _object(properties.get("DefinitionSubstitutions")).items()
     }
     type_given = properties.get("Type") or properties.get("StateMachineType")
-    name_given = properties.get("Name") or properties.get("StateMachineName")
     in_template = isinstance(properties.get("Definition"), dict)
     read, path, sub_map = _definition_of(read, machine, path)
     names = _Names(given, {**template_substitutions, **sub_map}, template)
-    name = template.text(name_given) if name_given else machine.logical_id
     return replace(
-        _loaded(read, name, path, names, in_template=in_template),
+        _loaded(read, machine.name, path, names, in_template=in_template),
         type="EXPRESS" if type_given and template.text(type_given) == "EXPRESS" else "STANDARD",
         logical_id=machine.logical_id,
     )

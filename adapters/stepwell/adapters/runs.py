@@ -7,28 +7,40 @@ says so, a second one ends the work where it stands.
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
+from time import monotonic
 from types import FrameType
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from stepwell.adapters.definition_files import LoadedDefinition, read_definition
 from stepwell.adapters.hosts.local import LocalHost
-from stepwell.definitions.check import load
-from stepwell.definitions.json_text import dumps
+from stepwell.adapters.tasks.mocks import MockedTasks, Mocks, read_mocks
+from stepwell.definitions.check import load, parse
+from stepwell.definitions.expressions import Json
+from stepwell.definitions.json_text import dumps, dumps_checked, loads
 from stepwell.definitions.model import StateMachine, StateMachineType
 from stepwell.definitions.problems import InvalidDefinition, Problem
 from stepwell.definitions.source import Source
 from stepwell.engine import arns
-from stepwell.engine.errors import ExecutionDoesNotExist
+from stepwell.engine.effects import InvokeTask
+from stepwell.engine.errors import ExecutionDoesNotExist, StateMachineDoesNotExist
 from stepwell.engine.events import ExecutionStopped
 from stepwell.engine.execution import Execution
-from stepwell.engine.operations.executions import new_execution
+from stepwell.engine.operations.executions import new_execution, start_execution
+from stepwell.engine.operations.state_machines import resolve
+from stepwell.engine.ports import StartExecution, TaskHandler
 from stepwell.engine.program import Program, compile_program
+from stepwell.engine.registry import Registry
+from stepwell.engine.worker import Launch
+
+PROGRAMS_KEPT = 500
+
+SECONDS_KNOWN = 1.0
 
 Definition = dict[str, Any] | str | PathLike[str] | StateMachine
 
@@ -42,6 +54,9 @@ class Prepared:
     """The definition's text, with its substitutions made."""
     machine_arn: str
     type: StateMachineType = StateMachineType.STANDARD
+    role_arn: str = arns.DEFAULT_ROLE
+    version_arn: str | None = None
+    alias_arn: str | None = None
     made_up: frozenset[str] = frozenset()
     """Names in the definition of which nothing is known, so that a stand-in was put in their place."""
 
@@ -50,16 +65,22 @@ class Prepared:
         return self.machine_arn.rpartition(":")[2]
 
 
-def prepare(definition: Definition) -> Prepared:
-    """Reads, checks and compiles a definition; raises UnreadableDefinition and InvalidDefinition."""
+def prepare(definition: Definition, *, type: str | None = None) -> Prepared:
+    """Reads, checks and compiles a definition; raises UnreadableDefinition and InvalidDefinition.
+
+    `type` is STANDARD or EXPRESS; without it that of the template, or STANDARD.
+    """
     if isinstance(definition, StateMachine):
         text = definition.model_dump_json(by_alias=True, exclude_unset=True)
         arn = arns.state_machine_arn("machine")
-        return Prepared(program=compile_program(definition), definition=text, machine_arn=arn)
+        kind = StateMachineType(type or "STANDARD")
+        return Prepared(program=compile_program(definition), definition=text, machine_arn=arn, type=kind)
     if not isinstance(definition, dict | str | PathLike):
-        raise TypeError(f"A definition is a dict, a text, a path or a StateMachine, not {type(definition).__name__}")
+        raise TypeError(
+            f"A definition is a dict, a text, a path or a StateMachine, not {definition.__class__.__name__}"
+        )
     loaded = read_definition(definition)
-    kind = StateMachineType(loaded.type)
+    kind = StateMachineType(type or loaded.type)
     machine = load(loaded.source, type=kind)
     try:
         program = compile_program(machine)
@@ -78,7 +99,7 @@ def _placed(problems: Iterable[Problem], source: Source) -> Iterator[Problem]:
     """The problems with their places in the text."""
     for problem in problems:
         line, column = source.locate(problem.location) or (None, None)
-        yield replace(problem, line=line, column=column)
+        yield structs.replace(problem, line=line, column=column)
 
 
 def _text_of(loaded: LoadedDefinition) -> str:
@@ -88,37 +109,135 @@ def _text_of(loaded: LoadedDefinition) -> str:
     return source.text if is_as_written else dumps(source.value)
 
 
-def start(host: LocalHost, prepared: Prepared, *, input: str, name: str | None) -> Execution:
+def input_text(value: Json) -> str:
+    """The JSON text of an input; None is an empty object. Raises NotJson."""
+    return "{}" if value is None else dumps_checked(value)
+
+
+def mocked(mocks: Mocks, prepared: Prepared, beside: TaskHandler) -> TaskHandler:
+    """A handler that answers what is mocked and leaves the rest to `beside`; raises InvalidMockConfig."""
+    return MockedTasks(read_mocks(mocks, prepared.machine_name, prepared.program.machine), beside)
+
+
+def compile_text(definition: str, kind: StateMachineType) -> Program:
+    """The program of a definition that `prepare` has given the text of."""
+    return compile_program(parse(loads(definition), type=kind))
+
+
+class Machines:
+    """The state machines that tasks may start: those that were given by name or ARN, then those of a registry."""
+
+    def __init__(self, given: Mapping[str, Definition] | None = None, registry: Registry | None = None) -> None:
+        self._given = dict(given or {})
+        self._prepared: dict[str, Prepared] = {}
+        self._registry = registry
+        self._programs: dict[tuple[str, StateMachineType], Program] = {}
+        self._found: dict[str, tuple[Prepared, float]] = {}
+
+    def find(self, arn: str, entropy: Callable[[], bytes]) -> Prepared:
+        """The state machine, version or alias of this ARN; raises StateMachineDoesNotExist and InvalidDefinition.
+
+        What another process changes about it is seen within a second; on AWS, too, that takes a moment.
+        """
+        key = arn if arn in self._given else arn.rpartition(":stateMachine:")[2]
+        if key in self._given:
+            if key not in self._prepared:
+                self._prepared[key] = replace(prepare(self._given[key]), machine_arn=arn)
+            return self._prepared[key]
+        if self._registry is None:
+            raise StateMachineDoesNotExist(f"State Machine Does Not Exist: '{arn}'")
+        known, until = self._found.get(arn, (None, 0.0))
+        if known is not None and monotonic() < until:
+            return known
+        found = resolve(self._registry, arn, entropy())
+        prepared = Prepared(
+            program=self.compile(found.definition, found.type),
+            definition=found.definition,
+            machine_arn=found.state_machine_arn,
+            type=found.type,
+            role_arn=found.role_arn,
+            version_arn=found.version_arn,
+            alias_arn=found.alias_arn,
+        )
+        if found.alias_arn is None:  # else chance chooses every time
+            if len(self._found) >= PROGRAMS_KEPT:
+                self._found.clear()
+            self._found[arn] = prepared, monotonic() + SECONDS_KNOWN
+        return prepared
+
+    def forget(self) -> None:
+        """Looks everything up again: this process has changed something."""
+        self._found.clear()
+
+    def compile(self, definition: str, kind: StateMachineType) -> Program:
+        """The program of a definition that was checked; the last few hundred are kept."""
+        key = definition, kind
+        program = self._programs.get(key)
+        if program is None:
+            if len(self._programs) >= PROGRAMS_KEPT:
+                self._programs.clear()
+            program = self._programs[key] = compile_text(definition, kind)
+        return program
+
+
+def new_execution_of(prepared: Prepared, host: LocalHost, **about: Any) -> Execution:
+    """An execution of a prepared machine before its first step; `about` as in `new_execution`.
+
+    Raises InvalidExecutionInput and InvalidName.
+    """
+    return new_execution(
+        at=host.clock.now(),
+        entropy=host.entropy(),
+        machine_arn=prepared.machine_arn,
+        version_arn=prepared.version_arn,
+        alias_arn=prepared.alias_arn,
+        role_arn=prepared.role_arn,
+        type=prepared.type,
+        **about,
+    )
+
+
+def launcher(machines: Machines, host: Callable[[], LocalHost]) -> Launch:
+    """How tasks start executions of these machines, on a host that is made later."""
+
+    def launch(task: InvokeTask, request: StartExecution) -> Execution:
+        own = host()
+        prepared = machines.find(request.state_machine_arn, own.entropy)
+        execution = new_execution_of(prepared, own, input=request.input, name=request.name, started_by=task.token)
+        settings = own.store.settings(task.execution_arn)  # a child is carried on as its parent is
+        return start_execution(
+            own.worker, own.store, prepared.program, execution, prepared.definition, settings=settings
+        )
+
+    return launch
+
+
+def start(
+    host: LocalHost, prepared: Prepared, *, input: str, name: str | None, settings: str | None = None
+) -> Execution:
     """A new execution, which moves with the host's next work.
 
     Raises InvalidExecutionInput, InvalidName and ExecutionAlreadyExists.
     """
-    execution = new_execution(
-        at=host.clock.now(),
-        entropy=host.entropy(),
-        input=input,
-        name=name,
-        machine_arn=prepared.machine_arn,
-        type=prepared.type,
-    )
-    host.worker.start(prepared.program, execution, prepared.definition)
+    execution = new_execution_of(prepared, host, input=input, name=name)
+    host.worker.start(prepared.program, execution, prepared.definition, settings=settings)
     return execution
 
 
-def run_to_the_end(host: LocalHost, execution: Execution) -> None:
-    """Carries an execution that was started on a host of its own to its end, and closes the host.
+def run_to_the_end(host: LocalHost) -> None:
+    """Carries all executions of a host to their end, those that they start included, and closes the host.
 
-    On Ctrl-C the execution is aborted before KeyboardInterrupt is raised; on a second Ctrl-C it is raised at once.
+    On Ctrl-C all of them are aborted before KeyboardInterrupt is raised; on a second Ctrl-C it is raised at once.
     """
     try:
-        with open_for_answers(execution.arn, host), _aborted_by_ctrl_c(host, execution):
-            host.work(lambda: execution.status.is_terminal)
+        with open_for_answers(host), _aborted_by_ctrl_c(host):
+            host.work(lambda: not host.worker.carried)
     finally:
         host.close()
 
 
 @contextmanager
-def _aborted_by_ctrl_c(host: LocalHost, execution: Execution) -> Iterator[None]:
+def _aborted_by_ctrl_c(host: LocalHost) -> Iterator[None]:
     """Where this is not the main thread, or somebody else has taken Ctrl-C over, it is left to them."""
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
@@ -126,12 +245,16 @@ def _aborted_by_ctrl_c(host: LocalHost, execution: Execution) -> Iterator[None]:
         return
     came = False
 
+    def stop() -> None:
+        for arn in tuple(host.worker.carried):
+            host.worker.send(arn, ExecutionStopped)
+
     def interrupted(number: int, frame: FrameType | None) -> None:
         nonlocal came
         if came:
             raise KeyboardInterrupt
         came = True
-        host.post(lambda: host.worker.send(execution.arn, ExecutionStopped))
+        host.post(stop)
 
     signal.signal(signal.SIGINT, interrupted)
     try:
@@ -144,32 +267,23 @@ def _aborted_by_ctrl_c(host: LocalHost, execution: Execution) -> Iterator[None]:
 
 # --- answers from anywhere in the process ---------------------------------------------------------------------------
 
-_open_hosts: dict[str, LocalHost] = {}
-"""The host of every execution that runs in this process, by the execution's ARN."""
+_open_hosts: list[LocalHost] = []
+"""The hosts of this process."""
 
 
 @contextmanager
-def open_for_answers(arn: str, host: LocalHost) -> Iterator[None]:
-    """While this is entered, `host_of` finds the execution's host."""
-    welcome_answers(arn, host)
+def open_for_answers(host: LocalHost) -> Iterator[None]:
+    """While this is entered, `host_of` finds the host."""
+    _open_hosts.append(host)
     try:
         yield
     finally:
-        refuse_answers(arn)
-
-
-def welcome_answers(arn: str, host: LocalHost) -> None:
-    """Lets `host_of` find the host of an execution, until `refuse_answers`."""
-    _open_hosts[arn] = host
-
-
-def refuse_answers(arn: str) -> None:
-    _open_hosts.pop(arn, None)
+        _open_hosts.remove(host)
 
 
 def host_of(arn: str) -> LocalHost:
-    """The host on which an execution runs in this process; raises ExecutionDoesNotExist."""
-    try:
-        return _open_hosts[arn]
-    except KeyError:
-        raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn}'") from None
+    """The host in this process that carries an execution on; raises ExecutionDoesNotExist."""
+    for host in tuple(_open_hosts):
+        if host.worker.carries(arn):
+            return host
+    raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn}'")

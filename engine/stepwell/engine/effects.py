@@ -27,6 +27,8 @@ class InvokeTask(Struct, frozen=True, kw_only=True):
     heartbeat_seconds: int | None = None
     credentials: str | None = None
     """The role to assume."""
+    submitted: str | None = None
+    """The first answer, where it is known already: the task was being performed when its host died."""
 
 
 class CancelTask(Struct, frozen=True, kw_only=True):

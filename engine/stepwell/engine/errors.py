@@ -1,8 +1,10 @@
 """The caller's errors, named as AWS names them.
 
 CallerError
-    ExecutionAlreadyExists   ExecutionDoesNotExist   InvalidExecutionInput   InvalidName   InvalidOutput
-    InvalidToken
+    ActivityDoesNotExist   ConflictException   ExecutionAlreadyExists   ExecutionDoesNotExist   ExecutionNotRedrivable
+    InvalidArn   InvalidExecutionInput   InvalidName   InvalidOutput   InvalidToken   MissingRequiredParameter
+    ResourceNotFound   ServiceQuotaExceededException   StateMachineAlreadyExists   StateMachineDeleting
+    StateMachineDoesNotExist   TaskTimedOut   TooManyTags   ValidationException
 """
 
 
@@ -14,11 +16,27 @@ class CallerError(Exception):
         return type(self).__name__
 
 
+class ActivityDoesNotExist(CallerError):
+    pass
+
+
+class ConflictException(CallerError):
+    pass
+
+
 class ExecutionAlreadyExists(CallerError):
     pass
 
 
 class ExecutionDoesNotExist(CallerError):
+    pass
+
+
+class ExecutionNotRedrivable(CallerError):
+    pass
+
+
+class InvalidArn(CallerError):
     pass
 
 
@@ -37,3 +55,42 @@ class InvalidOutput(CallerError):
 class InvalidToken(CallerError):
     def __init__(self) -> None:
         super().__init__("Invalid Token: 'Invalid token'")
+
+
+class MissingRequiredParameter(CallerError):
+    pass
+
+
+class ResourceNotFound(CallerError):
+    pass
+
+
+class ServiceQuotaExceededException(CallerError):
+    pass
+
+
+class StateMachineAlreadyExists(CallerError):
+    pass
+
+
+class StateMachineDeleting(CallerError):
+    pass
+
+
+class StateMachineDoesNotExist(CallerError):
+    pass
+
+
+class TaskTimedOut(CallerError):
+    """Nobody waits for the task any more: it was answered, timed out, or went with its execution."""
+
+    def __init__(self) -> None:
+        super().__init__("Task Timed Out: 'Provided task does not exist anymore'")
+
+
+class TooManyTags(CallerError):
+    pass
+
+
+class ValidationException(CallerError):
+    pass

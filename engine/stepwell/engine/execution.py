@@ -109,6 +109,11 @@ class Execution(Struct, kw_only=True):
     input: str
     """The JSON text as it was given."""
     started_at: int
+    state_machine_version_arn: str | None = None
+    state_machine_alias_arn: str | None = None
+    """The version and the alias it was started through."""
+    started_by: str | None = None
+    """The token of the task that started it."""
     status: ExecutionStatus = ExecutionStatus.RUNNING
     stopped_at: int | None = None
     output: str | None = None
@@ -118,6 +123,8 @@ class Execution(Struct, kw_only=True):
     redriven_at: int | None = None
     is_synchronous: bool = False
     """Whether the caller of an Express execution waits for its end: its context object has no RedriveCount then."""
+    latest_at: int = 0
+    """When the last step was."""
     next_event_id: int = 1
     timeout_timer: str | None = None
     version: int = 0
@@ -131,8 +138,8 @@ class Execution(Struct, kw_only=True):
                 del self.frames[path]
             else:
                 self.frames[path] = frame
+        self.latest_at = changes.at
         self.next_event_id = changes.next_event_id
-        self.status = changes.status
         self.stopped_at = changes.stopped_at
         self.output = changes.output
         self.error = changes.error
@@ -140,12 +147,14 @@ class Execution(Struct, kw_only=True):
         self.redrive_count = changes.redrive_count
         self.redriven_at = changes.redriven_at
         self.timeout_timer = changes.timeout_timer
+        self.status = changes.status  # last, for whoever looks on from another thread
         self.version += 1
 
 
 class Changes(Struct, kw_only=True):
     """What a step makes of an execution. A frame that is None is gone."""
 
+    at: int
     frames: dict[str, Frame | None]
     next_event_id: int
     status: ExecutionStatus

@@ -24,12 +24,17 @@ def error_output(failure: Failure) -> dict[str, Json]:
 
 
 def cut(failure: Failure) -> Failure:
-    """The failure with error and cause no longer than the service allows."""
+    """The failure with error and cause no longer than the service allows, and without halves of surrogate pairs."""
     return Failure(
-        failure.error and failure.error[: quotas.ERROR_CHARACTERS],
-        failure.cause and failure.cause[: quotas.CAUSE_CHARACTERS],
+        failure.error and _text(failure.error, quotas.ERROR_CHARACTERS),
+        failure.cause and _text(failure.cause, quotas.CAUSE_CHARACTERS),
         failure.also,
     )
+
+
+def _text(text: str, longest: int) -> str:
+    text = text[:longest]
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def limit_size(text: str, what: str) -> str:

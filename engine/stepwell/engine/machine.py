@@ -15,11 +15,11 @@ from msgspec import Struct
 from stepwell.definitions import failure as names
 from stepwell.definitions.failure import Failure
 from stepwell.definitions.json_text import dumps, loads
-from stepwell.definitions.model import StateMachineType
-from stepwell.engine import quotas, tokens
-from stepwell.engine.effects import Effect, SetTimer
+from stepwell.engine import tokens
+from stepwell.engine.effects import Effect
 from stepwell.engine.events import (
     Event,
+    ExecutionRedriven,
     ExecutionStarted,
     ExecutionStopped,
     TaskEvent,
@@ -34,6 +34,7 @@ from stepwell.engine.execution import AwaitingRetry, AwaitingTask, AwaitingTimer
 from stepwell.engine.history import HistoryEvent
 from stepwell.engine.lifecycles import ExecutionStatus
 from stepwell.engine.program import Program
+from stepwell.engine.redrive import redrive
 from stepwell.engine.states.task import TaskNode
 from stepwell.engine.turn import HistoryFull, Turn
 
@@ -47,8 +48,8 @@ class Step(Struct, frozen=True):
 
 
 def step(program: Program, execution: Execution, event: Event) -> Step | None:
-    """The step that an event makes, or None where it changes nothing."""
-    if execution.status is not ExecutionStatus.RUNNING:
+    """The step that an event makes, or None where it changes nothing; what has ended, only a redrive can change."""
+    if execution.status.is_terminal and not isinstance(event, ExecutionRedriven):
         return None
     turn = Turn(program, execution, event)
     try:
@@ -67,6 +68,8 @@ def _take_in(turn: Turn, event: Event) -> bool:
             _start(turn)
         case ExecutionStopped():
             turn.end("abort", 0, event.failure)
+        case ExecutionRedriven():
+            return redrive(turn)
         case TaskStarted() | TaskSubmitted() | TaskSucceeded() | TaskFailed() | TaskHeartbeat():
             return _answer(turn, event)
         case TimersFired():
@@ -78,14 +81,16 @@ def _take_in(turn: Turn, event: Event) -> bool:
 
 def _start(turn: Turn) -> None:
     execution = turn.execution
-    turn.emit("ExecutionStarted", 0, {"input": execution.input, "roleArn": execution.role_arn})
+    details = {"input": execution.input, "roleArn": execution.role_arn}
+    if execution.state_machine_alias_arn is not None:
+        details["stateMachineAliasArn"] = execution.state_machine_alias_arn
+    if execution.state_machine_version_arn is not None:
+        details["stateMachineVersionArn"] = execution.state_machine_version_arn
+    turn.emit("ExecutionStarted", 0, details)
     value = loads(execution.input)
     root = Frame(path="", state=turn.program.start_at, input=value, text=dumps(value), variables={})
     turn.add(root)
-    longest = quotas.EXPRESS_SECONDS if execution.type is StateMachineType.EXPRESS else quotas.EXECUTION_SECONDS
-    seconds = min(turn.program.timeout_seconds or longest, longest)
-    turn.timeout_timer = turn.timer_name("execution", root)
-    turn.effects.append(SetTimer(timer=turn.timeout_timer, due=turn.at + seconds * 1000))
+    turn.begin_time()
     turn.make_ready(Turn.advance, root)
 
 

@@ -57,11 +57,18 @@ class Node:
             )
 
     def behave(self, turn: "Turn", frame: "Frame") -> Outcome | None:
-        """Does the state's work for a frame that has entered it, or does it once more for a retry.
+        """Does the state's work for a frame that has entered it, or does it once more for a retry or a redrive.
 
         Returns how the state is left, or None where the frame rests now. Raises `Failed`.
         """
         raise AssertionError(f"{type(self).__name__} says what it does")
+
+    def redrive(self, turn: "Turn", frame: "Frame") -> None:
+        """Carries on a frame that a redrive finds in this state, which did not end well: its work is done again.
+
+        Which events a redriven state gives is not documented. It is entered again only where AWS says so.
+        """
+        turn.make_ready(type(turn).try_again, frame)
 
     def child_finished(self, turn: "Turn", frame: "Frame", child: "Frame") -> None:
         """A child of the frame has reached the end of its scope."""

@@ -1,14 +1,17 @@
 """A program: a definition compiled once, immutable, shared by all its executions."""
 
 from collections.abc import Iterator, Mapping
+from typing import TypeGuard
 
 from msgspec import Struct
 
 from stepwell.definitions import model
 from stepwell.definitions.jsonata import InvalidExpression
 from stepwell.definitions.problems import InvalidDefinition, Problem
+from stepwell.definitions.resources import Activity
 from stepwell.engine.node import Node
 from stepwell.engine.states import NODES
+from stepwell.engine.states.task import TaskNode
 
 
 class Program(Struct, frozen=True, kw_only=True):
@@ -17,6 +20,8 @@ class Program(Struct, frozen=True, kw_only=True):
     """Every state of the machine by its name, nested ones too: names are unique in a machine."""
     timeout_seconds: int | None
     machine: model.StateMachine
+    activities: tuple[tuple[str, str], ...]
+    """The Tasks that activities perform: state and ARN."""
 
 
 def compile_program(machine: model.StateMachine) -> Program:
@@ -34,7 +39,12 @@ def compile_program(machine: model.StateMachine) -> Program:
         nodes=nodes,
         timeout_seconds=machine.timeout_seconds,
         machine=machine,
+        activities=tuple((name, node.resource.arn) for name, node in nodes.items() if _is_activity(node)),
     )
+
+
+def _is_activity(node: Node) -> TypeGuard[TaskNode]:
+    return isinstance(node, TaskNode) and isinstance(node.resource, Activity)
 
 
 def _located(scope: model.Scope, location: str) -> Iterator[tuple[str, str, model.BaseState]]:

@@ -9,6 +9,12 @@ VARIABLES_BYTES = 10 * 1024 * 1024
 HISTORY_EVENTS = 25_000
 """Standard executions: event 25,000 is the ExecutionFailed itself (measured on AWS)."""
 
+REDRIVE_EVENTS = 24_999
+"""A history of so many events has no room for those of a redrive. API model, RedriveExecution."""
+
+REDRIVE_SECONDS = 14 * 24 * 3600
+"""How long after its end an execution can be redriven. API model, RedriveExecution."""
+
 EXECUTION_SECONDS = 365 * 24 * 3600
 EXPRESS_SECONDS = 5 * 60
 """How long an execution may run. Developer guide, Standard and Express."""

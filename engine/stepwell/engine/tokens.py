@@ -6,6 +6,7 @@ so that it cannot be guessed and every attempt has its own.
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import lru_cache
 
 from stepwell.engine.errors import InvalidToken
 
@@ -17,6 +18,7 @@ def mint(execution_arn: str, path: str, nonce: str) -> str:
     return urlsafe_b64encode(f"{execution_arn}{SEPARATOR}{path}{SEPARATOR}{nonce}".encode()).decode()
 
 
+@lru_cache(maxsize=4096)
 def address(token: str) -> tuple[str, str]:
     """The execution's ARN and the frame's path; raises InvalidToken for what is no token of ours."""
     try:

@@ -9,19 +9,19 @@ Rule 4: a frame of several that can move goes one state and gives way to the oth
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import copy
 from functools import cached_property
 from typing import Any
 
 from stepwell.definitions import failure as names
-from stepwell.definitions import timestamps
 from stepwell.definitions.expressions import Entropy, Json
 from stepwell.definitions.failure import Failed, Failure
-from stepwell.definitions.json_text import NotJson, dumps, exceeds, loads
+from stepwell.definitions.json_text import NotJson, dumps, exceeds
 from stepwell.definitions.model import StateMachineType
 from stepwell.engine import quotas
 from stepwell.engine.effects import CancelTask, CancelTimer, Effect, FinishExecution, SetTimer
+from stepwell.engine.environment import Environment, execution_context
 from stepwell.engine.events import Event
 from stepwell.engine.execution import (
     FINISHED,
@@ -66,34 +66,6 @@ class HistoryFull(Exception):
     """The execution has reached the maximum number of history events."""
 
 
-class Environment:
-    """What the expressions of one state can see. The context object is made when something asks for it."""
-
-    __slots__ = ("_context", "_frame", "_item", "_token", "_turn", "at", "entropy", "variables")
-
-    def __init__(self, turn: "Turn", frame: Frame, token: str | None = None) -> None:
-        self._turn = turn
-        self._frame = frame
-        self._token = token
-        self._item: Mapping[str, Json] | None = None
-        self._context: dict[str, Json] | None = None
-        self.variables = frame.variables
-        self.entropy = turn.entropy
-        self.at = turn.at
-
-    def of_item(self, item: Mapping[str, Json]) -> "Environment":
-        """The same, with `Map.Item` in the context object."""
-        environment = Environment(self._turn, self._frame, self._token)
-        environment._item = item
-        return environment
-
-    @property
-    def context(self) -> dict[str, Json]:
-        if self._context is None:
-            self._context = self._turn.context(self._frame, self._token, self._item)
-        return self._context
-
-
 class Turn:
     """The step in progress."""
 
@@ -101,7 +73,7 @@ class Turn:
         self.program = program
         self.nodes = program.nodes
         self.execution = execution
-        self.at = event.at
+        self.at = max(event.at, execution.latest_at)  # another host's clock may be behind
         self.entropy = Entropy(event.entropy)
         self.missing = event.missing
         self.frames: dict[str, Frame | None] = {}
@@ -134,8 +106,17 @@ class Turn:
             else:
                 move(self, frame)
 
+    def begin_time(self) -> None:
+        """Lets the time that the execution has begin."""
+        is_express = self.execution.type is StateMachineType.EXPRESS
+        longest = quotas.EXPRESS_SECONDS if is_express else quotas.EXECUTION_SECONDS
+        seconds = min(self.program.timeout_seconds or longest, longest)
+        self.timeout_timer = self.timer_name("execution", self.present(""))
+        self.effects.append(SetTimer(timer=self.timeout_timer, due=self.at + seconds * 1000))
+
     def changes(self) -> Changes:
         return Changes(
+            at=self.at,
             frames=self.frames,
             next_event_id=self.next_event_id,
             status=self.status,
@@ -227,6 +208,21 @@ class Turn:
         if self._behave(frame, self.nodes[frame.state]):
             self.make_ready(Turn.advance, frame)
 
+    def resume(self, path: str, previous: int) -> None:
+        """Lets a frame of a redriven execution go on where it stopped; its next event points at `previous`.
+
+        One that ended well keeps its output, and one that was not started waits for its turn as before.
+        """
+        if isinstance(self.peek(path).rest, Finished | NotStarted):
+            return
+        frame = self.present(path)
+        frame.previous = previous
+        frame.retries = ()
+        if frame.entered_event:
+            self.nodes[frame.state].redrive(self, frame)
+        else:
+            self.make_ready(Turn.advance, frame)
+
     def _behave(self, frame: Frame, node: Node) -> bool:
         """Whether the frame stands before its next state now."""
         try:
@@ -238,7 +234,8 @@ class Turn:
     def complete(self, frame: Frame, result: Json) -> None:
         """The work that the frame rested for has this result."""
         node = self.nodes[frame.state]
-        frame.rest = MOVING
+        if not node.is_container:  # its children stay with it until it is left or tried again
+            frame.rest = MOVING
         try:
             outcome = node.leave(self, frame, result)
         except Failed as failed:
@@ -269,8 +266,10 @@ class Turn:
             if exceeds("".join(values.values()), quotas.PAYLOAD_BYTES) or _are_too_large(variables):
                 return self.fail(frame, too_large(node.name), by_own_handlers=False)
             frame.variables = variables
-        if node.is_container and work_succeeded:
-            self.emit(f"{node.type}StateSucceeded", frame.previous)
+        if node.is_container:
+            if work_succeeded:
+                self.emit(f"{node.type}StateSucceeded", frame.previous)
+            self._remove_children(frame)
         frame.previous = self.emit(node.exited, frame.previous, details)
         frame.input = output
         frame.text = text
@@ -359,6 +358,7 @@ class Turn:
             used = frame.retries or (0,) * len(node.retriers)
             if used[index] >= retrier.max_attempts:
                 return False
+            self._remove_children(frame)
             frame.retries = (*used[:index], used[index] + 1, *used[index + 1 :])
             delay = retrier.delay_seconds(used[index] + 1, self.entropy)
             timer = self.timer_name("retry", frame)
@@ -383,12 +383,15 @@ class Turn:
         parent = self.present(parent_of(frame.path))
         self._tear_down(parent, origin, frame.path)
         parent.previous = origin
-        parent.rest = MOVING
         if self.fail(parent, failure):
             self.make_ready(Turn.advance, parent)
 
     def _tear_down(self, parent: Frame, origin: int, failed_path: str | None) -> None:
-        """Ends all children of a container, in order, each with its events, which all point at the failing one."""
+        """Tells of the end of a container's children that run, in order; all events point at the failing one.
+
+        The children stay as they are. A handler that takes the failure removes them; where none does, the execution
+        ends within this step, and a redrive finds each of them where it stood.
+        """
         rest = parent.rest
         assert isinstance(rest, AwaitingChildren), f"{parent.path!r} has children to tear down"
         node = self.nodes[parent.state]
@@ -397,20 +400,32 @@ class Turn:
             is_failed = child.path == failed_path
             if not isinstance(child.rest, Finished | NotStarted):
                 self._abort(node, child, origin, index, is_failed)
-            self.remove(child.path)
 
     def _abort(self, node: Node, child: Frame, origin: int, index: int, is_failed: bool) -> None:
         if node.type == "Map":
             ending = "MapIterationFailed" if is_failed else "MapIterationAborted"
             self.emit(ending, origin, {"name": node.name, "index": index})
         child_node = self.nodes[child.state]
-        if isinstance(child.rest, AwaitingChildren):
+        if isinstance(child.rest, AwaitingChildren) and not is_failed:  # else its children had their events
             self._tear_down(child, origin, None)
-        self.cancel(child)
         # A state that failed has ended by that, but for a Task, which AWS aborts all the same; one that the frame
         # stands before was never entered.
         if child.entered_event and (child_node.type == "Task" or not is_failed):
             self.emit(child_node.aborted, origin)
+
+    def _remove_children(self, frame: Frame) -> None:
+        """Removes all that is beneath a container, and ends what it waits for: the container goes on without it."""
+        rest = frame.rest
+        if not isinstance(rest, AwaitingChildren):
+            return
+        paths = [f"{frame.path}/{index}" for index in range(rest.length)]
+        if rest.finished < rest.length:  # else nothing waits, in any of what may be thousands
+            for path in paths:
+                child = self.peek(path)
+                self._remove_children(child)
+                self.cancel(child)
+        for path in paths:
+            self.remove(path)
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
@@ -453,6 +468,11 @@ class Turn:
     def environment(self, frame: Frame, token: str | None = None) -> Environment:
         return Environment(self, frame, token)
 
+    @cached_property
+    def execution_context(self) -> dict[str, Json]:
+        """What the context object of every state tells of the execution."""
+        return execution_context(self)
+
     def text_of(self, value: Json) -> str:
         """The JSON text of a value made in this step; raises `Failed` where it is nested too deeply for one."""
         try:
@@ -463,38 +483,6 @@ class Turn:
     def timer_name(self, purpose: str, frame: Frame) -> str:
         """A name that no other timer of the execution has."""
         return f"{purpose}:{frame.path}:{self.next_event_id}"
-
-    def context(self, frame: Frame, token: str | None, item: Mapping[str, Json] | None) -> dict[str, Json]:
-        """The context object, with its members in AWS's order."""
-        node = self.nodes[frame.state]
-        state: dict[str, Json] = {"Name": frame.state, "EnteredTime": timestamps.render(frame.entered_at)}
-        if node.type == "Task":
-            state["RetryCount"] = sum(frame.retries)
-        context: dict[str, Json] = {**self._execution_context, "State": state}
-        if token is None and isinstance(frame.rest, AwaitingTask):
-            token = frame.rest.token
-        if token is not None and node.can_be_called_back:
-            context["Task"] = {"Token": token}
-        if item is not None:
-            context["Map"] = {"Item": item}
-        return context
-
-    @cached_property
-    def _execution_context(self) -> dict[str, Json]:
-        execution = self.execution
-        about = {
-            "Id": execution.arn,
-            "Input": loads(execution.input),
-            "StartTime": timestamps.render(execution.started_at),
-            "Name": execution.name,
-            "RoleArn": execution.role_arn,
-        }
-        if execution.type is StateMachineType.EXPRESS:  # has an order of its own (recorded)
-            about = {name: about[name] for name in ("Id", "Input", "Name", "RoleArn", "StartTime")}
-        if not execution.is_synchronous:
-            about["RedriveCount"] = execution.redrive_count
-        machine = {"Id": execution.state_machine_arn, "Name": execution.state_machine_name}
-        return {"Execution": about, "StateMachine": machine}
 
     def containers(self, path: str) -> tuple[tuple[str, int], ...]:
         """The containers around a frame, outermost first, each with the branch or iteration."""

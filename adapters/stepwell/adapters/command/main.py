@@ -22,10 +22,16 @@ from stepwell.adapters.command.output import give_up, say
 
 SUBCOMMANDS = {
     "run": "Run a state machine and watch it move.",
+    "resume": "Carry on a run whose process is gone.",
     "validate": "Check definitions as AWS checks them.",
     "eval": "Try an expression: its value as it would be in a state.",
+    "list": "List the executions that were kept, the newest first.",
+    "show": "Show one execution: where it stands, or how it ended.",
     "history": "Show what happened in an execution, event by event.",
-    "list": "List the executions that were run, the newest first.",
+    "task": "List the tasks that wait for an answer, and answer them.",
+    "stop": "Abort an execution, in whichever process it runs.",
+    "redrive": "Let an execution that failed go on where it failed.",
+    "prune": "Remove executions that ended long ago.",
 }
 
 

@@ -41,9 +41,13 @@ def console(*, stderr: bool) -> "Console":
 
 def one_line(text: str, longest: int = LONGEST_LINE) -> str:
     """The text without line breaks and control characters, cut where it is too long."""
-    line = " ".join(text.split())
-    line = "".join(character if character.isprintable() else "�" for character in line)
+    line = printable(" ".join(text.split()))
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def printable(line: str) -> str:
+    """The text without control characters, which a terminal would obey."""
+    return "".join(character if character.isprintable() else "�" for character in line)
 
 
 def spelled(text: str, encoding: str) -> str:

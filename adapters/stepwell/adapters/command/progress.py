@@ -14,7 +14,7 @@ Rule 3: nothing is wider than the window, and the moving part is never higher.
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -27,7 +27,9 @@ from stepwell.adapters.command.output import SPINNER, console, one_line, spelled
 from stepwell.adapters.command.tree import Children, Line, Mark, Row, Tree, active
 from stepwell.adapters.command.wording import delay, duration, failure
 from stepwell.definitions import model
+from stepwell.engine.effects import SetTimer
 from stepwell.engine.execution import Execution
+from stepwell.engine.history import HistoryEvent
 from stepwell.engine.machine import Step
 
 FRAMES_PER_SECOND = 10
@@ -50,7 +52,10 @@ MARKS = {
 
 
 class Progress:
-    """Draws an execution on stderr while it is entered. `observe` is a worker's observer."""
+    """Draws an execution on stderr while it is entered. `observe` is a worker's observer.
+
+    `follow` says which execution that is, before its host works.
+    """
 
     def __init__(self, machine: model.StateMachine, terminal: Console | None = None) -> None:
         self._following = {name: _following(state) for name, state in machine.states.items()}
@@ -60,6 +65,7 @@ class Progress:
             for name, state in machine.walk()
             if isinstance(state, model.FailState) and (state.error or state.cause)
         })  # fmt: skip
+        self._arn = ""
         self._lock = threading.Lock()
         self._observed = monotonic()
         self._is_over = threading.Event()
@@ -71,14 +77,20 @@ class Progress:
             vertical_overflow="crop",
         )
 
+    def follow(
+        self, arn: str, now: int, events: Sequence[HistoryEvent] = (), timers: Mapping[str, int] | None = None
+    ) -> None:
+        """The execution to draw, what has happened in it so far, and its timers. `now` is its time in milliseconds."""
+        self._arn = arn
+        self._tree.take(events, [SetTimer(timer=timer, due=due) for timer, due in (timers or {}).items()])
+        self._observed = monotonic() - max(0, now - (events[-1].at if events else now)) / 1000
+
     def observe(self, execution: Execution, step: Step) -> None:
+        if execution.arn != self._arn:  # one that a task has started
+            return
         with self._lock:
             self._tree.take(step.history, step.effects)
             self._observed = monotonic()
-
-    @property
-    def event_count(self) -> int:
-        return self._tree.event_count
 
     def __enter__(self) -> Self:
         self._live.start()

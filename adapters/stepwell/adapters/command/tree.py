@@ -23,6 +23,9 @@ SHOWN_CHILDREN = 6
 KEPT_FAILURES = 3
 KEPT_NOTES = 3
 
+AWAITED = {"waitForTaskToken": "its token", "sync": "its job", "sync:2": "its job"}
+"""What a task waits for after its first answer, by its pattern."""
+
 ENTERED_AT = re.compile(r"^\S+ An error occurred while executing the state '.*?' \(entered at the event id #(\d+)\)")
 """How AWS names the state in which an execution has failed, at the beginning of the cause."""
 
@@ -117,7 +120,6 @@ class Tree:
     def __init__(self, fails: Mapping[str, str] | None = None) -> None:
         self._fails = fails or {}
         self.root = Line("")
-        self.event_count = 0
         self.latest_at = 0
         self._lines = {"": self.root}
         self._whereabouts = Whereabouts()
@@ -126,7 +128,6 @@ class Tree:
     def take(self, events: Iterable[HistoryEvent], effects: Iterable[Effect] = ()) -> None:
         """The next step of the execution."""
         for event in events:
-            self.event_count += 1
             self.latest_at = event.at
             self._take_event(event, self._whereabouts.path_of(event))
         for effect in effects:
@@ -137,7 +138,10 @@ class Tree:
 
     def _take_event(self, event: HistoryEvent, path: str) -> None:
         kind, details = event.type, event.details or {}
-        if kind.startswith("Execution"):
+        if kind == "ExecutionRedriven":
+            for at, name, of_type in self._whereabouts.resting:
+                self._go_on(at, name, of_type, event.at)
+        elif kind.startswith("Execution"):
             self._execution(event, kind)
         elif kind.startswith("MapIteration"):
             self._iteration(kind, path)
@@ -196,8 +200,10 @@ class Tree:
             row.awaits = "a worker" if kind == "ActivityScheduled" else ""
         elif kind.endswith("Started"):
             row.awaits = ""
-        elif kind == "TaskSubmitted" and str(details.get("resource", "")).endswith(".waitForTaskToken"):
-            row.awaits = "its token"
+        elif kind == "TaskSubmitted":
+            action, _, pattern = str(details.get("resource", "")).partition(".")
+            is_nested = action == "startExecution" and pattern.startswith("sync")
+            row.awaits = "its execution" if is_nested else AWAITED.get(pattern, "")
         elif kind.endswith(("Failed", "TimedOut")):
             row.error = self._latest_error = failure(details.get("error"), details.get("cause"))
 
@@ -218,6 +224,20 @@ class Tree:
                 row.due, row.awaits = None, ""
         if (row := self.root.current) and row.mark is Mark.FAILED:
             row.error = row.error or error
+
+    def _go_on(self, path: str, name: str, kind: str, at: int) -> None:
+        """A redrive lets a line of control go on in a state that has not ended well."""
+        parent = self._row(parent_of(path)) if path else None
+        children = parent.children if parent else None
+        line = self._lines.get(path) or (children and children.lines.get(index_of(path))) or Line(path)
+        row = line.rows.setdefault(name, Row(name, kind, at))
+        row.mark, row.entered_at, row.error, row.due, row.awaits = Mark.RUNNING, at, "", None, ""
+        if children:
+            children.lines[index_of(path)] = line
+            children.failed -= line.has_failed
+            children.running += 1
+        line.current, line.has_failed = row, False
+        self._lines[path] = line
 
     # --- children ---------------------------------------------------------------------------------------------------
 

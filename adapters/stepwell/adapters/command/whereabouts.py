@@ -6,12 +6,18 @@ the root, `/0/17` for iteration 17 of a Map in branch 0 of a Parallel.
 
 What is torn down with a container that failed points at the event of the failure, not at its own past. Of a Map its
 iterations are named; of a Parallel nothing is, and such a path is that of the Parallel.
+
+The first event of each line that a redrive lets go on points at the redrive. Which line that is, is told by the states
+that were entered and not left: the first of them, in the order of their paths, that such an event fits.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from stepwell.engine.execution import parent_of
 from stepwell.engine.history import HistoryEvent
+
+CONTAINERS = ("Parallel", "Map")
 
 
 class Whereabouts:
@@ -28,24 +34,51 @@ class Whereabouts:
         """How many branches began, by the event of the Parallel's start."""
         self._torn_down: tuple[int, str] = (0, "")
         """The failure for which iterations are being aborted, and the last of these."""
+        self._entered: dict[str, str] = {}
+        """The types of the states that were entered and not left, by path."""
+        self._redriven = 0
+        """The latest redrive."""
+        self._resting: list[str] = []
+        """The lines of control that it lets go on, and that have not moved yet."""
 
     def path_of(self, event: HistoryEvent) -> str:
         """The path of the next event."""
         path = self._paths[event.id] = self._find(event, event.type)
+        kind, is_of_state, _ = event.type.partition("State")
         if event.type.endswith("StateEntered") and event.details:
             self._states[path] = event.details["name"]
             self._entries.add(event.id)
+            self._entered[path] = kind
+        elif event.type.endswith("StateExited"):
+            self._leave(path, kind)
+        elif is_of_state and event.type.endswith("Started"):
+            self._leave(path, kind)
+            self._entered[path] = kind
+        elif event.type == "ExecutionRedriven":
+            self._redrive(event)
         return path
+
+    def state_at(self, path: str) -> str:
+        """The state that a line of control entered last."""
+        return self._states.get(path, "")
 
     def path_of_id(self, event_id: int) -> str:
         """The path of an event that was taken; that of the root for one that was not."""
         return self._paths.get(event_id, "")
+
+    @property
+    def resting(self) -> Iterator[tuple[str, str, str]]:
+        """The lines of control that the latest redrive lets go on, and that have not moved yet, outer before inner:
+        path, name and type of the state."""
+        return ((path, self._states[path], self._entered[path]) for path in self._resting)
 
     def _find(self, event: HistoryEvent, kind: str) -> str:
         before = self._paths.get(event.previous_event_id, "")
         name = (event.details or {}).get("name", "")
         if kind.startswith("Execution"):
             return ""
+        if event.previous_event_id == self._redriven and (rested := self._resumed(kind, name)) is not None:
+            return rested
         if kind.startswith("MapIteration"):
             return self._iteration(event, before, name)
         if kind in ("ParallelStateStarted", "MapStateStarted"):
@@ -59,6 +92,33 @@ class Whereabouts:
         if kind.endswith("StateAborted"):
             return self._aborted(event, before)
         return before
+
+    def _leave(self, path: str, kind: str) -> None:
+        """Nothing within the state goes on."""
+        self._entered.pop(path, None)
+        if kind in CONTAINERS:
+            for at in [at for at in self._entered if at.startswith(f"{path}/")]:
+                del self._entered[at]
+
+    def _redrive(self, event: HistoryEvent) -> None:
+        self._redriven = event.id
+        self._resting = sorted(self._entered, key=lambda path: [int(index) for index in path.split("/")[1:]])
+        for path in self._resting:
+            if self._entered[path] in CONTAINERS:
+                self._containers[path] = self._states[path], self._entered[path]
+
+    def _resumed(self, kind: str, name: str) -> str | None:
+        """The line of control that an event lets go on after a redrive."""
+        for path in self._resting:
+            state, of_type = self._states[path], self._entered[path]
+            if (
+                (kind.endswith(("StateEntered", "StateExited")) and name == state)
+                or (kind.endswith("Scheduled") and of_type == "Task")
+                or kind == f"{of_type}StateStarted"
+            ):
+                self._resting.remove(path)
+                return path
+        return None
 
     def _aborted(self, event: HistoryEvent, before: str) -> str:
         """A state without a name: in an iteration that the event before has named, or in some branch of a Parallel."""
@@ -99,6 +159,20 @@ class Whereabouts:
                     del self._containers[at]
                 return at
         return before
+
+
+def invocations(events: Iterable[HistoryEvent]) -> tuple[Counter[str], dict[str, int]]:
+    """How often the task of each state was asked for, and which of these, from 0, each line of control's latest was."""
+    whereabouts = Whereabouts()
+    counts: Counter[str] = Counter()
+    latest: dict[str, int] = {}
+    for event in events:
+        path = whereabouts.path_of(event)
+        if event.type.endswith("Scheduled"):
+            state = whereabouts.state_at(path)
+            latest[path] = counts[state]
+            counts[state] += 1
+    return counts, latest
 
 
 def _outwards(path: str) -> Iterator[str]:

@@ -1,4 +1,6 @@
-"""Words for people: how long something took, and why it failed."""
+"""Words for people: when something was, how long it took, how it ended and why it failed."""
+
+from datetime import datetime
 
 from stepwell.definitions.json_text import InvalidJson, loads
 
@@ -42,3 +44,18 @@ def failure(error: str | None, cause: str | None) -> str:
     if error and said:
         return f"{error}: {said}"
     return error or said or "no error name and no cause were given"
+
+
+def local_time(milliseconds: int) -> str:
+    """A moment since the epoch, by the clock on the wall."""
+    return datetime.fromtimestamp(milliseconds / 1000).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def colour_of(word: str) -> str:
+    """The colour of a status, or of a type of event by its ending."""
+    ending = word.upper().replace("_", "")
+    if ending.endswith(("FAILED", "TIMEDOUT")):
+        return "red"
+    if ending.endswith(("ABORTED", "GONE")):
+        return "yellow"
+    return "green" if ending.endswith("SUCCEEDED") else ""

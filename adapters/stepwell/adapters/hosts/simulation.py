@@ -7,7 +7,7 @@ The same definition, input, tasks, start and seed give the same history, down to
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ from stepwell.engine.lifecycles import ExecutionStatus
 from stepwell.engine.operations.executions import new_execution
 from stepwell.engine.ports import Call, Done, Store, TaskHandler
 from stepwell.engine.program import Program, compile_program
-from stepwell.engine.worker import Observer, Worker
+from stepwell.engine.worker import Compile, Launch, Missing, Observer, Worker, cannot_compile, cannot_launch
 
 START = 1_767_225_600_000
 """When simulations start unless they are told otherwise: 2026-01-01T00:00:00Z."""
@@ -75,6 +75,9 @@ class Simulation:
         at: int = START,
         seed: bytes = b"stepwell",
         observe: Observer | None = None,
+        compile: Compile = cannot_compile,
+        launch: Launch = cannot_launch,
+        missing: Missing | None = None,
     ) -> None:
         self.store = store if store is not None else MemoryStore()
         self.clock = VirtualClock(at)
@@ -87,6 +90,9 @@ class Simulation:
             tasks=tasks,
             entropy=self.entropy,
             observe=observe,
+            compile=compile,
+            launch=launch,
+            missing=missing,
         )
 
     def entropy(self) -> bytes:
@@ -94,10 +100,13 @@ class Simulation:
         self._drawn += 1
         return self._seed + self._drawn.to_bytes(8, "big")
 
-    def start(self, program: Program, definition: str = "{}", **about: Any) -> Execution:
+    def start(
+        self, program: Program, definition: str = "{}", *, settings: str | None = None, **about: Any
+    ) -> Execution:
         """A new execution; `about` as in `new_execution`."""
+        about["type"] = StateMachineType(about.get("type", StateMachineType.STANDARD))
         execution = new_execution(at=self.clock.now(), entropy=self.entropy(), **about)
-        self.worker.start(program, execution, definition)
+        self.worker.start(program, execution, definition, settings=settings)
         return execution
 
     def work(self, until: int | None = None) -> None:
@@ -141,6 +150,7 @@ def simulate(
     execution_arn: str | None = None,
     at: int = START,
     seed: bytes = b"stepwell",
+    deleted_activities: Collection[str] = (),
 ) -> SimulatedRun:
     """One execution from start to end in virtual time; `at` in milliseconds since the epoch.
 
@@ -148,7 +158,11 @@ def simulate(
     """
     kind = StateMachineType(type)
     machine = definition if isinstance(definition, StateMachine) else parse(definition, type=kind)
-    host = Simulation(tasks, at=at, seed=seed)
+
+    def missing(_execution: Execution, program: Program) -> tuple[str, ...]:
+        return tuple(arn for _, arn in program.activities if arn in deleted_activities)
+
+    host = Simulation(tasks, at=at, seed=seed, missing=missing)
     execution = host.start(
         compile_program(machine),
         dumps(definition) if isinstance(definition, dict) else "{}",

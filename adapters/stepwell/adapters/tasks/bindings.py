@@ -17,11 +17,15 @@ from stepwell.adapters.tasks import functions
 from stepwell.adapters.tasks.functions import Function, function_name
 from stepwell.definitions.failure import Failure
 from stepwell.definitions.json_text import loads
-from stepwell.definitions.resources import Activity, Integration, LambdaFunction, PythonFunction
+from stepwell.definitions.resources import Activity, Integration, LambdaFunction, PythonFunction, parse_resource
 from stepwell.engine.effects import InvokeTask
 from stepwell.engine.ports import Exchange
 
 UNBOUND = "Stepwell.TaskNotBound"
+
+
+Functions = Mapping[str, Function] | ModuleType
+"""Functions by the names of what calls them, or a module that has them."""
 
 
 class UnusableFunction(Exception):
@@ -33,7 +37,7 @@ class Bindings:
 
     def __init__(
         self,
-        given: Mapping[str, Function] | ModuleType | None = None,
+        given: Functions | None = None,
         configured: Mapping[str, str] | None = None,
     ) -> None:
         self._given = given
@@ -50,6 +54,13 @@ class Bindings:
         if isinstance(task.resource, PythonFunction):
             return load_function(f"{task.resource.module}:{task.resource.name}")
         return None
+
+    def performs_activity(self, state: str, arn: str) -> bool:
+        """Whether a function performs the tasks of this activity in this state."""
+        resource = parse_resource(arn)
+        assert isinstance(resource, Activity), "the ARN is that of an activity"
+        probe = InvokeTask(token="", execution_arn="", state=state, resource=resource, input="{}", attempt=0)
+        return self.find(probe) is not None
 
     def _find_given(self, names: Iterable[str]) -> Function | None:
         if isinstance(self._given, ModuleType):
@@ -147,16 +158,22 @@ def load_function(reference: str) -> Function:
 
 
 class BoundTasks:
-    """A `TaskHandler` that performs tasks by the functions they are bound to."""
+    """A `TaskHandler` that performs tasks by the functions they are bound to.
 
-    def __init__(self, bindings: Bindings) -> None:
+    `has_workers`: activities that are bound to none are left to whoever asks for their tasks.
+    """
+
+    def __init__(self, bindings: Bindings, *, has_workers: bool = False) -> None:
         self._bindings = bindings
+        self._has_workers = has_workers
 
     def __call__(self, task: InvokeTask) -> Exchange:
         try:
             function = self._bindings.find(task)
         except UnusableFunction as fault:
             yield Failure(UNBOUND, str(fault))
+            return
+        if function is None and self._has_workers and isinstance(task.resource, Activity):
             return
         if function is None:
             yield Failure(UNBOUND, how_to_bind(task))

@@ -19,7 +19,7 @@ from stepwell.definitions.failure import Failure
 from stepwell.definitions.json_text import NotJson, dumps, dumps_checked, loads
 from stepwell.definitions.resources import Activity, Integration
 from stepwell.engine.effects import InvokeTask
-from stepwell.engine.ports import Call, Exchange, Started, Submitted, Succeeded
+from stepwell.engine.ports import Call, Exchange, Started, Submitted, Succeeded, TaskCancelled
 
 Function = Callable[..., Any]
 
@@ -129,7 +129,7 @@ def _invoke(
     except NotJson as fault:
         shown = getattr(function, "__qualname__", name)
         yield Failure("Runtime.MarshalError", f"What {shown!r} returned is no JSON: {fault}")
-    except GeneratorExit:
+    except (GeneratorExit, TaskCancelled):
         raise
     except BaseException as error:  # noqa: BLE001 - whatever the function raises is the task's failure
         yield failure_of(error, function, spaced=spaced)
@@ -209,3 +209,10 @@ def _frames_of_the_function(error: BaseException, function: Function) -> traceba
         if frame.filename == code.co_filename and frame.name == code.co_name:
             return traceback.StackSummary.from_list(frames[index:])
     return frames
+
+
+def as_failure(error: str | None, cause: str | None) -> Failure:
+    """The failure that a caller tells of. Raises TypeError for what is no text."""
+    if not isinstance(error, str | None) or not isinstance(cause, str | None):
+        raise TypeError(f"Error and cause are texts: {error!r}, {cause!r}")
+    return Failure(error and as_text(error), cause and as_text(cause))

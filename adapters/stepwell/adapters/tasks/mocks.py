@@ -11,7 +11,7 @@ is the end result, and is shown as the first answer as well.
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -165,22 +165,53 @@ def _listed(names: Any) -> str:
     return ", ".join(map(repr, sorted(names))) or "nothing"
 
 
-class MockedTasks:
-    """A `TaskHandler` that answers the mocked states and leaves the others to `beside`."""
+@dataclass(frozen=True, slots=True)
+class Invocations:
+    """What was invoked before, in executions that are carried on."""
 
-    def __init__(self, case: TestCase, beside: TaskHandler) -> None:
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How often, by execution and state."""
+    numbers: dict[str, int] = field(default_factory=dict)
+    """Which invocation each task was, from 0, by its token: performed again, it is the same one."""
+
+
+class MockedTasks:
+    """A `TaskHandler` that answers the mocked states and leaves the others to `beside`.
+
+    `machine_name`: only in executions of this state machine, else in all. `invocations` are counted on.
+    """
+
+    def __init__(
+        self,
+        case: TestCase,
+        beside: TaskHandler,
+        *,
+        machine_name: str | None = None,
+        invocations: Invocations | None = None,
+    ) -> None:
         self._case = case
         self._beside = beside
-        self._invocations: Counter[tuple[str, str]] = Counter()
+        self._machine_name = machine_name
+        self._invocations = invocations or Invocations()
 
     def __call__(self, task: InvokeTask) -> Exchange:
         responses = self._case.get(task.state)
-        if responses is None:
+        if responses is None or self._machine_name not in (None, _machine_name(task.execution_arn)):
             return self._beside(task)
-        key = task.execution_arn, task.state
-        number = self._invocations[key]
-        self._invocations[key] += 1
-        return _answer(task, _response_for(responses, number).outcome)
+        return _answer(task, _response_for(responses, self._number_of(task)).outcome)
+
+    def _number_of(self, task: InvokeTask) -> int:
+        numbers, key = self._invocations.numbers, (task.execution_arn, task.state)
+        if task.token in numbers:
+            return numbers[task.token]
+        number = self._invocations.counts[key]
+        self._invocations.counts[key] += 1
+        return number
+
+
+def _machine_name(execution_arn: str) -> str:
+    """`arn:aws:states:REGION:ACCOUNT:execution:NAME:...`"""
+    return execution_arn.split(":")[6]
 
 
 def _response_for(responses: tuple[Response, ...], number: int) -> Response:

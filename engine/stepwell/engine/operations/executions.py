@@ -1,13 +1,34 @@
-"""Starting executions."""
+"""What callers may ask of executions: start, stop, redrive them, answer their tasks.
+
+The operations are called on the thread of a worker. What they bring about is laid down when `done` is called.
+"""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from stepwell.definitions.expressions import Entropy
+from stepwell.definitions.failure import Failure
 from stepwell.definitions.json_text import InvalidJson, exceeds, loads
 from stepwell.definitions.model import StateMachineType
-from stepwell.engine import arns, quotas
-from stepwell.engine.errors import InvalidExecutionInput, InvalidName, InvalidOutput
+from stepwell.engine import arns, quotas, tokens
+from stepwell.engine.errors import (
+    ExecutionAlreadyExists,
+    ExecutionDoesNotExist,
+    ExecutionNotRedrivable,
+    InvalidExecutionInput,
+    InvalidName,
+    InvalidOutput,
+    InvalidToken,
+    TaskTimedOut,
+)
+from stepwell.engine.events import NO_REASON, Event, ExecutionRedriven, TaskStarted
 from stepwell.engine.execution import Execution
+from stepwell.engine.lifecycles import ExecutionStatus
+from stepwell.engine.ports import Store
+from stepwell.engine.program import Program
+from stepwell.engine.redrive import redrive_status
+from stepwell.engine.worker import Done, Worker
 
 FORBIDDEN_IN_NAMES = re.compile(r"[\s?*<>{}\[\]\"#%\\^|~`$&,;:/\u0000-\u001f\u007f-\u009f\ud800-\udfff]")
 
@@ -54,8 +75,11 @@ def new_execution(
     arn: str | None = None,
     machine_arn: str,
     role_arn: str = arns.DEFAULT_ROLE,
+    version_arn: str | None = None,
+    alias_arn: str | None = None,
     type: StateMachineType = StateMachineType.STANDARD,
     is_synchronous: bool = False,
+    started_by: str | None = None,
 ) -> Execution:
     """An execution before its first step. Raises InvalidExecutionInput and InvalidName.
 
@@ -76,4 +100,99 @@ def new_execution(
         is_synchronous=is_synchronous,
         input=input,
         started_at=at,
+        state_machine_version_arn=version_arn,
+        state_machine_alias_arn=alias_arn,
+        started_by=started_by,
     )
+
+
+def start_execution(
+    worker: Worker,
+    store: Store,
+    program: Program,
+    execution: Execution,
+    definition: str,
+    *,
+    settings: str | None = None,
+    is_unique: bool = False,
+    done: Done | None = None,
+) -> Execution:
+    """Starts a new execution and returns it, or the one that runs already if it was started in the same way.
+
+    A name is taken for good by the first Standard execution of a state machine that has it; asking once more with the
+    same input while that one runs changes nothing. Raises ExecutionAlreadyExists.
+    """
+    try:
+        worker.start(program, execution, definition, settings=settings, is_unique=is_unique, done=done)
+    except ExecutionAlreadyExists:
+        existing = store.describe(execution.arn)
+        is_ours = execution.started_by is not None and existing.started_by == execution.started_by
+        is_same = existing.status is ExecutionStatus.RUNNING and existing.input == execution.input
+        if not (is_ours or is_same):
+            raise
+        if done:
+            done(True)
+        return existing
+    return execution
+
+
+def stop_execution(
+    worker: Worker, store: Store, arn: str, failure: Failure = NO_REASON, done: Done | None = None
+) -> None:
+    """Aborts an execution, whoever carries it on; one that has ended stays as it is. Raises ExecutionDoesNotExist."""
+    if store.describe(arn).status.is_terminal:
+        if done:
+            done(False)
+        return
+    if not worker.carries(arn) and (found := store.claim(arn)) is not None:
+        worker.take_over(found)  # its host is gone; its tasks are not begun, for the stop comes before them
+    worker.stop(arn, failure, done)
+
+
+def redrive_execution(worker: Worker, store: Store, arn: str, at: int, done: Done | None = None) -> None:
+    """Lets an execution that did not succeed go on where it failed. `at` in milliseconds since the epoch.
+
+    Raises ExecutionDoesNotExist and ExecutionNotRedrivable.
+    """
+    _, reason = redrive_status(store.describe(arn), at)
+    if reason is not None:
+        raise ExecutionNotRedrivable(f"Execution Not Redrivable: '{reason}'")
+    found = store.claim(arn)
+    if found is None:
+        raise ExecutionNotRedrivable("Execution Not Redrivable: 'Execution is RUNNING and cannot be redriven'")
+    worker.take_over(found)
+    worker.send(arn, ExecutionRedriven, done)
+
+
+def answer_task(
+    worker: Worker, store: Store, token: str, event: Callable[..., Event], done: Done, **facts: Any
+) -> None:
+    """Tells the task that waits with this token, whoever carries its execution on.
+
+    Raises InvalidToken. A token dies with its attempt: where nobody waits any more `done` hears of TaskTimedOut.
+    """
+    arn, _ = tokens.address(token)
+
+    def told(change: bool | Exception) -> None:
+        done(change or TaskTimedOut())
+
+    if worker.carries(arn):
+        worker.answer(token, event, told, **facts)
+        return
+    try:
+        is_open = store.open_task(token) is not None
+    except ExecutionDoesNotExist:
+        raise InvalidToken from None
+    if is_open:
+        worker.post(arn, event, token=token, **facts)
+    told(is_open)
+
+
+def take_activity_task(
+    worker: Worker, store: Store, activity_arn: str, worker_name: str | None
+) -> tuple[str, str] | None:
+    """Token and input of the oldest task of an activity that nobody has taken; None where there is none."""
+    found = store.take_activity_task(activity_arn, worker.fact(TaskStarted, worker_name=worker_name))
+    if found is not None:
+        worker.look_around()
+    return found

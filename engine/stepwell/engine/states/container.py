@@ -52,7 +52,7 @@ class ContainerNode(Node):
         for index in range(started):
             self.start_child(turn, frame, index, frame.previous)
         if not children:
-            turn.complete(frame, [])
+            self._collect(turn, frame)
 
     def child_finished(self, turn: "Turn", frame: Frame, child: Frame) -> None:
         """A child has reached the end of its scope: the next may start, or the container is done."""
@@ -60,18 +60,31 @@ class ContainerNode(Node):
         assert isinstance(rest, AwaitingChildren), "a container awaits its children until the last has finished"
         last_inner_event = child.previous
         ending = self.child_ended(turn, frame, child)
-        finished = rest.finished + 1
-        if finished < rest.length:
-            spawned = rest.spawned
-            if spawned < rest.length:
-                self.start_child(turn, frame, spawned, last_inner_event)
-                spawned += 1
-            frame.rest = AwaitingChildren(rest.length, spawned, finished)
-            return
-        outputs = []
-        for index in range(rest.length):
-            path = f"{frame.path}/{index}"
-            outputs.append(turn.peek(path).input)
-            turn.remove(path)
-        frame.previous = ending
+        length, spawned, finished = rest.length, rest.spawned, rest.finished + 1
+        if spawned < length:
+            self.start_child(turn, frame, spawned, last_inner_event)
+            spawned += 1
+        frame.rest = AwaitingChildren(length, spawned, finished)
+        if finished == length:
+            frame.previous = ending
+            self._collect(turn, frame)
+
+    def _collect(self, turn: "Turn", frame: Frame) -> None:
+        """All children have finished: their outputs are the result."""
+        assert isinstance(frame.rest, AwaitingChildren), "the children stay until the state is left"
+        outputs = [turn.peek(f"{frame.path}/{index}").input for index in range(frame.rest.length)]
         turn.complete(frame, outputs)
+
+    def redrive(self, turn: "Turn", frame: Frame) -> None:
+        """Lets the children go on that did not end well; the results of the others are kept.
+
+        There is no event for the container, nor for an iteration that goes on: they have started already (inferred).
+        """
+        match frame.rest:
+            case AwaitingChildren(length=length, finished=finished) if finished < length:
+                for index in range(length):
+                    turn.resume(f"{frame.path}/{index}", frame.previous)
+            case AwaitingChildren():
+                turn.queue(self._collect, frame)
+            case _:
+                super().redrive(turn, frame)

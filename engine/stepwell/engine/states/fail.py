@@ -26,3 +26,7 @@ class FailNode(Node):
         error = self._error(document, environment) if self._error else None
         cause = self._cause(document, environment) if self._cause else None
         turn.fail(frame, cut(Failure(error, cause)), by_own_handlers=False)
+
+    def redrive(self, turn: "Turn", frame: "Frame") -> None:
+        """Enters the state again, to fail again. Developer guide, redrive of individual states."""
+        turn.make_ready(type(turn).advance, frame)

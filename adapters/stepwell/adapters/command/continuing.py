@@ -1,0 +1,134 @@
+"""How an execution that was kept goes on in this process, after a crash or after a failure.
+
+What it is carried on with is what it was started with, unless the command line says otherwise.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import click
+from msgspec import ValidationError
+
+from stepwell.adapters.command.carrying import carry, introduce, progress_of
+from stepwell.adapters.command.executions import newest_first, parent_of
+from stepwell.adapters.command.output import CannotBeDone
+from stepwell.adapters.command.problems import described
+from stepwell.adapters.command.settings import Settings, machines_of, starts_executions, tasks_of
+from stepwell.adapters.command.whereabouts import invocations
+from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
+from stepwell.adapters.definition_files import UnreadableDefinition
+from stepwell.adapters.hosts.local import LocalHost
+from stepwell.adapters.runs import Machines, launcher
+from stepwell.adapters.stores.sqlite import SqliteRegistry, SqliteStore
+from stepwell.adapters.tasks.bindings import UnusableFunction
+from stepwell.adapters.tasks.mocks import InvalidMockConfig, Invocations
+from stepwell.definitions.problems import InvalidDefinition
+from stepwell.engine import tokens
+from stepwell.engine.execution import Execution
+from stepwell.engine.lifecycles import ExecutionStatus
+from stepwell.engine.ports import OpenTask
+
+
+def settings_of(
+    store: SqliteStore, execution: Execution, module_name: str | None, mock_config: str | None, test_case: str | None
+) -> Settings | None:
+    """With what an execution is carried on; None where nothing is known. Raises CannotBeDone."""
+    kept = store.settings(execution.arn)
+    given = Settings.given(functions=module_name, mock_config=mock_config, test_case=test_case)
+    if kept is None:
+        _check_test_case(given)
+        return given if module_name or mock_config else None
+    try:
+        settings = Settings.read(kept).overridden(given)
+    except (ValidationError, ValueError):
+        raise CannotBeDone(f"{execution.name}: was started by another program, which alone can carry it on") from None
+    _check_test_case(settings)
+    return settings
+
+
+def _check_test_case(settings: Settings) -> None:
+    if settings.test_case is not None and settings.mock_config is None:
+        raise click.UsageError("--test-case chooses from a mock file: name that with --mock-config")
+
+
+def descendants_of(store: SqliteStore, arn: str) -> list[str]:
+    """The executions that still run, and were started by this one or by those that it has started."""
+    children: dict[str | None, list[str]] = {}
+    for each in newest_first(store, status=ExecutionStatus.RUNNING):
+        children.setdefault(parent_of(each), []).append(each.arn)
+    found: list[str] = []
+    waiting = [arn]
+    while waiting:
+        following = children.get(waiting.pop(), [])
+        found += following
+        waiting += following
+    return found
+
+
+def go_on(
+    store: SqliteStore,
+    execution: Execution,
+    family: list[str],
+    settings: Settings,
+    begin: Callable[[LocalHost], None],
+    *,
+    as_json: bool,
+) -> int:
+    """Carries an execution on to its end, and all of its family, after `begin` has let it move. Returns the exit code.
+
+    Raises CannotBeDone, CallerError, StoreFailed and Interrupted.
+    """
+    arn, machine_name = execution.arn, execution.state_machine_name
+    events = store.history(arn)
+    latest_at = max(history[-1].at for each in family if (history := events if each == arn else store.history(each)))
+    machines = Machines()
+    machine = machines.compile(store.definition(arn), execution.type).machine
+    with _explained(), closing(SqliteRegistry(store.path)) as registry:
+        configuration = read_configuration(Path(settings.directory))
+        known = _invocations_of(store, family) if settings.mock_config else None
+        tasks = tasks_of(settings, configuration, machine, machine_name, known)
+        if starts_executions(machine):
+            machines = machines_of(settings, configuration, machine_name, registry)
+        progress = progress_of(machine)
+        host = LocalHost(
+            tasks,
+            store,
+            clock=settings.clock(latest_at),
+            observe=progress.observe if progress else None,
+            compile=machines.compile,
+            launch=launcher(machines, lambda: host),
+        )
+        begin(host)
+        if progress:
+            progress.follow(arn, host.clock.now(), events, store.standing(arn)[1])
+            introduce(machine_name, execution.name, f"goes on after {len(events):,} events")
+        return carry(host, execution, progress, as_json=as_json)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What is wrong with what it is to be carried on with is told in one line."""
+    try:
+        yield
+    except InvalidDefinition as fault:
+        place, problem = described(fault.problems[0], fault.source or "")
+        raise CannotBeDone(f"{place}: {problem}") from None
+    except (InvalidConfiguration, InvalidMockConfig, UnreadableDefinition, UnusableFunction) as fault:
+        raise CannotBeDone(str(fault)) from None
+
+
+def _invocations_of(store: SqliteStore, family: list[str]) -> Invocations:
+    """How often the states of executions were invoked, and which of these the tasks are that are performed again."""
+    found = Invocations()
+    for arn in family:
+        counts, latest = invocations(store.history(arn))
+        for state, count in counts.items():
+            found.counts[arn, state] = count
+        for open_task in store.open_tasks(arn):
+            found.numbers[open_task.task.token] = _number_of(open_task, latest, counts[open_task.task.state])
+    return found
+
+
+def _number_of(open_task: OpenTask, latest: dict[str, int], count: int) -> int:
+    return latest.get(tokens.address(open_task.task.token)[1], count - 1)

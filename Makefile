@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+KILLS ?= 300
 CASES := $(wildcard ../shared)
 
-.PHONY: setup demo test bench check format clean
+.PHONY: setup demo test bench chaos check format clean
 
 setup: $(STAMP)
 
@@ -23,6 +24,9 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
+
+chaos: $(STAMP)
+	PYTHONPATH=tests $(BIN)/python -W error -m chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

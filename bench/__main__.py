@@ -2,23 +2,22 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import click
 
-from bench import processes, stepwell_side
-from bench.measuring import Figure, NotMeasured
-from bench.report import Row, as_json, save, show
-from bench.workloads import WORKLOADS, Target
+from bench import durable, processes, stepwell_side
+from bench.measuring import LEFT_OUT, Figure, NotMeasured
+from bench.report import Comparison, Row, as_json, save, show
+from bench.workloads import DURABLE, WORKLOADS, Target
 
 WAITING = 10_000
 MOTO_WAITING = 300
 """moto takes threads for each execution that waits."""
 
 Measure = tuple[str, Callable[[bool], Row]]
-"""A name, and what measures it; told whether moto is measured as well."""
-
-LEFT_OUT = NotMeasured("")
+"""A name, and what measures it; told whether the other side is measured as well."""
 
 
 def runs() -> Iterator[Measure]:
@@ -31,7 +30,7 @@ def runs() -> Iterator[Measure]:
                 title=it.title,
                 unit=it.unit,
                 stepwell=stepwell_side.measure_run(it),
-                moto=_moto().measure_run(it) if beside else LEFT_OUT,
+                other=_moto().measure_run(it) if beside else LEFT_OUT,
                 targets=it.targets,
             ),
         )
@@ -54,9 +53,18 @@ def loads() -> Iterator[Measure]:
                 title=it.title,
                 unit="",
                 stepwell=stepwell_side.measure_load(it),
-                moto=_moto().measure_load(it) if beside else LEFT_OUT,
+                other=_moto().measure_load(it) if beside else LEFT_OUT,
             ),
         )
+
+
+def durables() -> Iterator[Measure]:
+    """Executions on disk."""
+    for workload in DURABLE:
+        yield workload.name, partial(durable.measure_rate, workload)
+    yield "durable-one", durable.measure_single
+    yield "durable-waiting-100000", durable.measure_waiting
+    yield "durable-open-100000", durable.measure_opening
 
 
 def _moto():
@@ -71,7 +79,7 @@ def _measure_whole_run(_beside: bool) -> Row:
         title="One state, local.run with load",
         unit="execution",
         stepwell=stepwell_side.measure_whole_run(),
-        moto=LEFT_OUT,
+        other=LEFT_OUT,
     )
 
 
@@ -81,7 +89,7 @@ def _measure_cold_start(_beside: bool) -> Row:
         title="`stepwell run`, whole process",
         unit="",
         stepwell=processes.measure_cold_start(),
-        moto=NotMeasured("has no command"),
+        other=NotMeasured("has no command"),
         targets=(Target(at_most_per_unit=0.4, text="0.4 s"),),
     )
 
@@ -93,12 +101,20 @@ def _measure_waiting(beside: bool) -> Row:
         title="10,000 waiting executions",
         unit="execution",
         stepwell=processes.measure_waiting("stepwell", WAITING),
-        moto=moto,
+        other=moto,
         targets=(Target(at_most_per_unit=400e6 / WAITING, text="400 MB"),),
     )
 
 
-def measured(measures: Iterator[Measure], prefix: str, beside: bool) -> list[Row]:
+TABLES = (
+    ("runs", "Runs: from the start of the execution to its end, the definition loaded before", "moto", runs),
+    ("loads", "Load of the definition: read, checked, compiled (moto: CreateStateMachine)", "moto", loads),
+    ("durable", "Durable: from the start of the execution to its end, on disk", "DBOS", durables),
+)
+"""The name in the JSON, the title, the other side, and what is measured."""
+
+
+def measured(measures: Iterable[Measure], prefix: str, beside: bool) -> list[Row]:
     """The rows of those whose name begins with the prefix, one after the other."""
     rows = []
     for name, measure in measures:
@@ -111,25 +127,29 @@ def measured(measures: Iterator[Measure], prefix: str, beside: bool) -> list[Row
 
 @click.command()
 @click.option("--only", "prefix", default="", metavar="NAME", help="Only what has a name that begins like this.")
-@click.option("--no-moto", is_flag=True, help="Measure Stepwell alone.")
+@click.option("--alone", is_flag=True, help="Measure Stepwell alone.")
 @click.option("--json", "as_text", is_flag=True, help="Print JSON instead of tables.")
 @click.option("--profile", "profiled", metavar="NAME", help="Show where the time of one workload goes, and end.")
-def main(prefix: str, no_moto: bool, as_text: bool, profiled: str | None) -> None:
-    """Measures Stepwell beside moto's interpreter. Results are kept under bench/results/."""
-    names = [name for name, _ in runs()]
+def main(prefix: str, alone: bool, as_text: bool, profiled: str | None) -> None:
+    """Measures Stepwell beside moto's interpreter, and beside DBOS. Results are kept under bench/results/."""
     if profiled is not None:
         _show_profile(profiled)
         return
+    names = [name for name, _ in (*runs(), *durables())]
     if not any(name.startswith(prefix) for name in names):
         raise click.UsageError(f"No name begins with {prefix!r}; there are {', '.join(names)}")
-    tables = {"runs": measured(runs(), prefix, not no_moto), "loads": measured(loads(), prefix, not no_moto)}
-    result = as_json(tables)
+    comparisons = [
+        Comparison(name=name, title=title, other=other, rows=measured(measures(), prefix, not alone))
+        for name, title, other, measures in TABLES
+    ]
+    result = as_json(comparisons)
     path = save(result)
     if as_text:
         print(json.dumps(result, indent=2))
         return
-    show(tables["runs"], "Runs: from the start of the execution to its end, the definition loaded before")
-    show(tables["loads"], "Load of the definition: read, checked, compiled (moto: CreateStateMachine)")
+    for comparison in comparisons:
+        if comparison.rows:
+            show(comparison)
     about = result["machine"]
     print(f"One unit, ratio and targets go by the best sample. Kept in {path}")
     print(f"{about['processor']}, {about['cpus']} CPUs, load {about['load']:.1f}, {about['python']}")

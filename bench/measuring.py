@@ -44,6 +44,9 @@ class NotMeasured:
 
 Figure = Measurement | NotMeasured
 
+LEFT_OUT = NotMeasured("")
+"""Nobody wants to know."""
+
 
 def repeated(sample: Callable[[], float], *, least: int = 3, most: int = 200) -> tuple[float, ...]:
     """The samples of a workload, in seconds.

@@ -1,4 +1,4 @@
-"""What needs processes of its own: the command's cold start, and the memory of executions that wait.
+"""What needs processes of its own, and how one is asked: a cold start, and the memory of executions that wait.
 
 python -m bench.processes stepwell 10000       prints the bytes by which 10,000 waiting executions let a process grow
 """
@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from bench.measuring import Figure, Measurement, NotMeasured
 from bench.workloads import chain, waiting
@@ -17,6 +18,18 @@ from bench.workloads import chain, waiting
 ROOT = Path(__file__).resolve().parent.parent
 WAITING_SECONDS = 3_600
 COLD_STARTS = 10
+LONGEST_SECONDS = 600
+
+
+def asked(module: str, *arguments: str | int) -> dict[str, Any] | NotMeasured:
+    """What a module of ours that is run as a process of its own prints as its last line, in JSON."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=LONGEST_SECONDS)
+    if ended.returncode != 0:
+        last = ended.stderr.strip().splitlines()[-1:] or [f"exit {ended.returncode}"]
+        return NotMeasured(last[0])
+    answer: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return answer
 
 
 def measure_cold_start() -> Figure:
@@ -52,17 +65,15 @@ def _bare_python() -> float:
 
 def measure_waiting(side: str, executions: int) -> Figure:
     """The growth of a process's resident memory by executions that wait."""
-    command = [sys.executable, "-m", "bench.processes", side, str(executions)]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=600)
-    if ended.returncode != 0:
-        last = ended.stderr.strip().splitlines()[-1:] or [f"exit {ended.returncode}"]
-        return NotMeasured(last[0])
-    grown = json.loads(ended.stdout.splitlines()[-1])
+    grown = asked("bench.processes", side, executions)
+    if isinstance(grown, NotMeasured):
+        return grown
     note = f"{side}: {executions:,} executions, {grown['threads']:,} thread{'s' if grown['threads'] > 1 else ''}"
     return Measurement(samples=(grown["bytes"],), units=executions, quantity="bytes", note=note)
 
 
-def _resident_bytes() -> int:
+def resident_bytes() -> int:
+    """The memory of this process."""
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
@@ -83,7 +94,7 @@ def _let_stepwell_wait(executions: int) -> int:
     case = waiting(WAITING_SECONDS)
     program = prepare(json.dumps(case.definition))
     host = LocalHost(BoundTasks(Bindings({})), MemoryStore())
-    before = _resident_bytes()
+    before = resident_bytes()
     for _ in range(executions):
         execution = new_execution(
             at=host.clock.now(),
@@ -93,7 +104,7 @@ def _let_stepwell_wait(executions: int) -> int:
         )
         host.worker.start(program, execution, "{}")
     host.work(lambda: True)
-    return _resident_bytes() - before
+    return resident_bytes() - before
 
 
 def _let_moto_wait(executions: int) -> int:
@@ -104,11 +115,11 @@ def _let_moto_wait(executions: int) -> int:
     case = waiting(WAITING_SECONDS)
     with moto_side.open_client() as client:
         machine_arn = moto_side.create(client, "bench", case)
-        before = _resident_bytes()
+        before = resident_bytes()
         for _ in range(executions):
             moto_side.start(client, machine_arn, case)
         sleep(2)
-        return _resident_bytes() - before
+        return resident_bytes() - before
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ from bench.measuring import Figure, Measurement, NotMeasured, Quantity
 from bench.workloads import Target
 
 RESULTS = Path(__file__).resolve().parent / "results"
+VERSIONS = ("stepwell", "moto", "boto3", "dbos", "orjson", "pydantic")
+
 NARROWEST = 178
 """The table's width in characters where the terminal does not tell its own, as in a pipe."""
 
@@ -29,33 +31,44 @@ class Row:
     title: str
     unit: str
     stepwell: Figure
-    moto: Figure
+    other: Figure
     targets: tuple[Target, ...] = ()
 
     @property
     def ratio(self) -> float | None:
-        """How many times as much moto needs for one unit, by the best samples."""
-        if isinstance(self.stepwell, Measurement) and isinstance(self.moto, Measurement):
-            return self.moto.per_unit / self.stepwell.per_unit
+        """How many times as much the other side needs for one unit, by the best samples."""
+        if isinstance(self.stepwell, Measurement) and isinstance(self.other, Measurement):
+            return self.other.per_unit / self.stepwell.per_unit
         return None
+
+    def is_met(self, target: Target) -> bool | None:
+        """Whether a target is met; None where a figure for that is missing."""
+        if target.times is not None:
+            return None if self.ratio is None else self.ratio >= target.times
+        if not isinstance(self.stepwell, Measurement) or target.at_most_per_unit is None:
+            return None
+        return self.stepwell.per_unit <= target.at_most_per_unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Rows that measure Stepwell beside one other side. `name` is that in the JSON, `other` the side's."""
+
+    name: str
+    title: str
+    other: str
+    rows: list[Row]
 
     @property
     def notes(self) -> list[str]:
         told = []
-        for side, figure in (("Stepwell", self.stepwell), ("moto", self.moto)):
-            if isinstance(figure, Measurement) and figure.note:
-                told.append(f"{self.name}: {figure.note}")
-            elif isinstance(figure, NotMeasured) and figure.reason:
-                told.append(f"{self.name}: {side}: {figure.reason}")
+        for row in self.rows:
+            for side, figure in (("Stepwell", row.stepwell), (self.other, row.other)):
+                if isinstance(figure, Measurement) and figure.note:
+                    told.append(f"{row.name}: {figure.note}")
+                elif isinstance(figure, NotMeasured) and figure.reason:
+                    told.append(f"{row.name}: {side}: {figure.reason}")
         return told
-
-    def is_met(self, target: Target) -> bool | None:
-        """Whether a target is met; None where a figure for that is missing."""
-        if target.times_moto is not None:
-            return None if self.ratio is None else self.ratio >= target.times_moto
-        if not isinstance(self.stepwell, Measurement) or target.at_most_per_unit is None:
-            return None
-        return self.stepwell.per_unit <= target.at_most_per_unit
 
 
 # --- for people -----------------------------------------------------------------------------------------------------
@@ -67,25 +80,26 @@ STEPS: dict[Quantity, tuple[tuple[float, str], ...]] = {
 MARKS = {True: "[green]yes[/]", False: "[red]NO[/]", None: "[dim]?[/]"}
 
 
-def show(rows: Iterable[Row], title: str) -> None:
+def show(comparison: Comparison) -> None:
     console = Console()
     if not console.is_terminal or console.width < NARROWEST:
         console = Console(width=NARROWEST)
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=comparison.title, title_justify="left", header_style="bold")
     table.add_column("name", no_wrap=True)
     table.add_column("what", no_wrap=True)
-    for heading in ("Stepwell best / median", "one unit", "moto best / median", "one unit", "ratio"):
+    other = f"{comparison.other} best / median"
+    for heading in ("Stepwell best / median", "one unit", other, "one unit", "ratio"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("target: met?", no_wrap=True)
-    rows = list(rows)
-    for row in rows:
+    for row in comparison.rows:
         targets = "\n".join(f"{target.text}: {MARKS[row.is_met(target)]}" for target in row.targets)
         ratio = "-" if row.ratio is None else f"{row.ratio:,.{0 if row.ratio >= 10 else 1}f}x"
-        table.add_row(row.name, row.title, *_cells(row.stepwell, row.unit), *_cells(row.moto, row.unit), ratio, targets)
+        table.add_row(
+            row.name, row.title, *_cells(row.stepwell, row.unit), *_cells(row.other, row.unit), ratio, targets
+        )
     console.print(table)
-    for row in rows:
-        for note in row.notes:
-            console.print(f"  [dim]{note}[/]")
+    for note in comparison.notes:
+        console.print(f"  [dim]{note}[/]")
 
 
 def _cells(figure: Figure, unit: str) -> tuple[str, str]:
@@ -107,22 +121,22 @@ def shown(value: float, quantity: Quantity) -> str:
 # --- for machines ---------------------------------------------------------------------------------------------------
 
 
-def as_json(tables: dict[str, list[Row]]) -> dict[str, Any]:
+def as_json(comparisons: Iterable[Comparison]) -> dict[str, Any]:
     """Everything measured, with the machine it was measured on. Seconds and bytes."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
-        **{name: [_row(row) for row in rows] for name, rows in tables.items()},
+        **{each.name: [_row(row, each.other) for row in each.rows] for each in comparisons},
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: Row, other: str) -> dict[str, Any]:
     return {
         "name": row.name,
         "title": row.title,
         "unit": row.unit,
         "stepwell": _figure(row.stepwell),
-        "moto": _figure(row.moto),
+        other.lower(): _figure(row.other),
         "ratio": row.ratio,
         "targets": [{"target": target.text, "met": row.is_met(target)} for target in row.targets],
     }
@@ -142,7 +156,7 @@ def machine() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "load": os.getloadavg()[0],
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "versions": {name: _version(name) for name in ("stepwell", "moto", "boto3", "orjson", "pydantic")},
+        "versions": {name: _version(name) for name in VERSIONS},
     }
 
 

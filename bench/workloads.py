@@ -7,7 +7,10 @@ from typing import Any, Literal
 Definition = dict[str, Any]
 
 ECHO = "arn:aws:lambda:us-east-1:123456789012:function:echo"
-"""The function of every task here: it returns what it is given."""
+"""The function of every task here but two: it returns what it is given."""
+
+PRICE, CHARGE = (ECHO.replace("echo", name) for name in ("price", "charge"))
+"""The functions of an order: they add a price, and say that it is paid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +24,9 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What must be reached: so many times faster than moto, or at most so much a unit (seconds or bytes)."""
+    """What must be reached: so many times faster than the other side, or at most so much a unit (seconds or bytes)."""
 
-    times_moto: float | None = None
+    times: float | None = None
     at_most_per_unit: float | None = None
     text: str
 
@@ -157,6 +160,28 @@ def tasks(length: int) -> Case:
     return Case(definition=_in_a_row({"Type": "Task", "Resource": ECHO}, length), input={"orderId": 7})
 
 
+def order(lines: int) -> Case:
+    """Five states of four kinds: a Pass, a Task, a Choice, another Task, a Succeed."""
+    return Case(
+        definition={
+            "StartAt": "Accept",
+            "States": {
+                "Accept": {"Type": "Pass", "Result": True, "ResultPath": "$.isAccepted", "Next": "Price"},
+                "Price": {"Type": "Task", "Resource": PRICE, "ResultPath": "$.price", "Next": "Costs anything?"},
+                "Costs anything?": {
+                    "Type": "Choice",
+                    "Choices": [{"Variable": "$.price", "NumericGreaterThan": 0, "Next": "Charge"}],
+                    "Default": "Done",
+                },
+                "Charge": {"Type": "Task", "Resource": CHARGE, "ResultPath": "$.isPaid", "Next": "Done"},
+                "Done": {"Type": "Succeed"},
+            },
+        },
+        input={"orderId": 7, "lines": lines},
+        output={"orderId": 7, "lines": lines, "isAccepted": True, "price": 3 * lines, "isPaid": True},
+    )
+
+
 def waiting(seconds: int) -> Case:
     """An execution that waits."""
     return Case(
@@ -188,7 +213,7 @@ WORKLOADS = (
         unit="state",
         targets=(
             Target(at_most_per_unit=10e-6, text="100,000 states/s"),
-            Target(times_moto=50, text="50x moto"),
+            Target(times=50, text="50x moto"),
         ),
     ),
     Workload(
@@ -198,7 +223,7 @@ WORKLOADS = (
         size=1_000,
         unit="round",
         moto_size=200,
-        targets=(Target(times_moto=50, text="50x moto"),),
+        targets=(Target(times=50, text="50x moto"),),
     ),
     Workload(
         name="jsonata-loop-1000",
@@ -215,7 +240,7 @@ WORKLOADS = (
         build=map_over,
         size=1_000,
         unit="item",
-        targets=(Target(times_moto=30, text="30x moto"),),
+        targets=(Target(times=30, text="30x moto"),),
     ),
     Workload(
         name="map-10000",
@@ -227,7 +252,7 @@ WORKLOADS = (
         moto_size=2_000,
         targets=(
             Target(at_most_per_unit=3 / 10_000, text="seconds"),
-            Target(times_moto=30, text="30x moto"),
+            Target(times=30, text="30x moto"),
         ),
     ),
     Workload(
@@ -287,6 +312,46 @@ WORKLOADS = (
         moto_reason="as above",
     ),
 )
+
+DURABLE = (
+    Workload(
+        name="durable-5-pass",
+        title="5 Pass states",
+        build=chain,
+        size=5,
+        unit="execution",
+        executions=2_000,
+        at_once=True,
+        targets=(
+            Target(at_most_per_unit=1 / 2_000, text="2,000/s"),
+            Target(times=50, text="50x DBOS"),
+        ),
+    ),
+    Workload(
+        name="durable-5-states",
+        title="Pass, Task, Choice, Task, Succeed",
+        build=order,
+        size=5,
+        unit="execution",
+        executions=2_000,
+        at_once=True,
+        targets=(
+            Target(at_most_per_unit=1 / 2_000, text="2,000/s"),
+            Target(times=50, text="50x DBOS"),
+        ),
+    ),
+    Workload(
+        name="durable-5-tasks",
+        title="5 Tasks in a row",
+        build=tasks,
+        size=5,
+        unit="execution",
+        executions=2_000,
+        at_once=True,
+        targets=(Target(times=50, text="50x DBOS"),),
+    ),
+)
+"""Executions on disk, side by side; beside them DBOS runs its workflow of five steps."""
 
 
 def units(workload: Workload, size: int, executions: int) -> int:

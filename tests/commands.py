@@ -170,7 +170,9 @@ def screen_of(folder: Path, *arguments: str) -> str:
 
 
 def kept(folder: Path) -> SqliteReader:
-    return SqliteReader(folder / ".stepwell" / FILE)
+    reader = SqliteReader(folder / ".stepwell" / FILE)
+    reader.close()  # it opens the file anew for every question
+    return reader
 
 
 def arn_of(machine: str, name: str) -> str:

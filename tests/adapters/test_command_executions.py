@@ -61,7 +61,9 @@ def test_of_many_only_some_are_named(folder):
         found(folder, "order")
 
 
-@pytest.mark.parametrize("wanted", ["nothing", "one-and-a-half", "on", "o*e", "one[", "job", ""])
+@pytest.mark.parametrize(
+    "wanted", ["nothing", "one-and-a-half", "on", "o*e", "one[", "job", "", "\udcff\udcff\udcff\udcff"]
+)
 def test_what_is_not_there_is_said_with_what_to_do(folder, wanted):
     left_behind(folder, OK)
 

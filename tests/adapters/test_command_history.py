@@ -1,11 +1,24 @@
 """`stepwell history --follow`: the events of an execution as they come."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from commands import Process, Terminal, arn_of, callback, in_a_row, left_behind, wait_for_event, write_machine
+from commands import (
+    COMMAND,
+    PATIENCE,
+    Process,
+    Terminal,
+    arn_of,
+    callback,
+    environment,
+    in_a_row,
+    left_behind,
+    wait_for_event,
+    write_machine,
+)
 from stepwell.adapters.command.main import invoke
 
 ASK = in_a_row(Ask=callback())
@@ -80,3 +93,21 @@ def test_what_is_gone_is_said_on_a_terminal(folder):
     terminal = Terminal(folder, "history")
     assert terminal.finish() == 0
     assert "RUNNING (its process is gone)" in terminal.text
+
+
+def test_a_reader_that_leaves_ends_it(folder):
+    with waiting(folder):
+        process = subprocess.Popen(
+            [*COMMAND, "history", "one", "--follow"],
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert invoke(["task", "succeed", "one"]) == 0
+        assert process.wait(PATIENCE) == 1
+        assert process.stderr.read() == b""
+        process.stderr.close()

@@ -118,6 +118,8 @@ def test_a_killed_run_goes_on_in_one_unbroken_history_and_does_nothing_twice_tha
         *["LambdaFunctionSucceeded", "TaskStateExited"],
         "ExecutionSucceeded",
     ]
+    assert invoke(["prune", "--keep", "1"]) == 0
+    assert list((folder / ".stepwell" / "stepwell.db-hosts").iterdir()) == []
 
 
 def test_a_wait_ends_when_it_would_have_ended(folder):
@@ -334,6 +336,15 @@ def test_what_it_cannot_go_on_with_is_told_and_it_stays_to_be_resumed(capsys, fo
     assert kept(folder).is_abandoned(execution.arn)
 
 
+def test_mistakes_in_what_it_may_start_are_told_with_their_place(capsys, folder):
+    (folder / "kid.asl.json").write_text('{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "Gone"}}}')
+    (folder / "stepwell.toml").write_text('[state_machines]\nkid = "kid.asl.json"\n')
+    start = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution", "Parameters": {}}
+    left_behind(folder, in_a_row(Nap={"Type": "Wait", "Seconds": 1}, Start=start))
+
+    assert "kid.asl.json:1:" in refused(capsys, "one")
+
+
 def test_settings_of_another_program_are_told(capsys, folder):
     store = SqliteStore(folder / ".stepwell" / FILE)
     store.close()
@@ -396,3 +407,26 @@ def test_two_runs_side_by_side_share_a_directory(folder):
 
     assert sorted(each.name for each in kept(folder).executions()) == ["one", "two"]
     assert run_piped(folder, "list").stdout.count("SUCCEEDED") == 2
+
+
+def test_of_two_runs_of_one_name_one_is_refused(folder):
+    write_machine(folder, "nap", in_a_row(Nap={"Type": "Wait", "Seconds": 1}))
+    with (
+        Process(folder, "run", "nap.asl.json", "--name", "same") as one,
+        Process(folder, "run", "nap.asl.json", "--name", "same") as two,
+    ):
+        ended = sorted([one.finish(), two.finish()])
+
+    assert ended == [
+        (0, "{}\n", ""),
+        (2, "", f"stepwell: Execution Already Exists: '{arn_of('nap', 'same')}'\n"),
+    ]
+
+
+def test_a_name_that_another_process_takes_in_the_same_moment_is_refused(capsys, folder, monkeypatch):
+    left_behind(folder, in_a_row(Ok={"Type": "Pass"}), seconds=1)
+    write_machine(folder, "job", in_a_row(Ok={"Type": "Pass"}))
+    monkeypatch.setattr(SqliteStore, "_one", lambda store, statement, given: None)  # as it was a moment before
+
+    assert invoke(["run", "job.asl.json", "--name", "one"]) == 2
+    assert capsys.readouterr().err == f"stepwell: Execution Already Exists: '{arn_of('job', 'one')}'\n"

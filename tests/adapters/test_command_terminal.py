@@ -210,10 +210,13 @@ def test_a_reader_that_leaves_is_no_traceback(folder):
     assert err == b""
 
 
-def test_a_pass_state_needs_no_library_of_the_other_commands(folder):
+@pytest.mark.parametrize("option", ["", "--ephemeral"])
+def test_a_pass_state_needs_no_library_of_the_other_commands(folder, option):
+    unwanted = ["rich", "asyncio", "boto3", "uvicorn", "transitions", *(["sqlite3"] if option else [])]
     script = (
-        "import sys; from stepwell.adapters.command.main import invoke; invoke(['run', 'hello.asl.json']);"
-        "print([name for name in ('rich', 'asyncio', 'boto3', 'uvicorn', 'transitions') if name in sys.modules])"
+        "import sys; from stepwell.adapters.command.main import invoke;"
+        f"invoke(['run', 'hello.asl.json', *{option.split()!r}]);"
+        f"print([name for name in {unwanted!r} if name in sys.modules])"
     )
 
     ran = run_process([sys.executable, "-c", script], folder)

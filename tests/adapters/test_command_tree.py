@@ -250,11 +250,15 @@ def test_every_line_of_control_is_where_the_engine_has_it(fails):
     assert row(tree, "After").mark is Mark.DONE
 
 
+def then(following: str, state: dict) -> dict:
+    return {**{name: value for name, value in state.items() if name != "End"}, "Next": following}
+
+
 STOPS = scope(
     "P",
     P=parallel(
-        scope("T", T=task(Next="U"), U=task()),
-        scope("M", M=each(scope("I", I=task(Next="J"), J=wait(3)), ItemsPath="$.items", MaxConcurrency=2)),
+        scope("T", T=then("U", task()), U=task()),
+        scope("M", M=each(scope("I", I=then("J", task()), J=wait(3)), ItemsPath="$.items", MaxConcurrency=2)),
         scope("W", W=wait(5)),
     ),
 )
@@ -290,7 +294,7 @@ def test_after_a_redrive_every_line_of_control_is_where_the_engine_has_it(fails)
     host.work()
 
     assert host.store.describe(execution.arn).status == "SUCCEEDED"
-    assert rests > 2
+    assert rests >= 2
     assert row(tree, "P").mark is Mark.DONE
     assert row(tree, "P").children.finished == 3
     assert row(tree, "M", 1).children.finished == 3

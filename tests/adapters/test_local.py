@@ -244,7 +244,7 @@ def test_a_thousand_waiting_executions_cost_no_threads():
             engine.start(machine(Sleep=wait(Seconds=3600)))
 
         assert all(result.status == "RUNNING" for result in engine.list())
-        assert threading.active_count() == before
+        assert threading.active_count() <= before  # idle threads of other tests may end meanwhile
 
 
 def same(event):

@@ -417,6 +417,8 @@ class Engine:
             ask()
         else:
             self._host.post(ask)
+            if self._is_closed:  # since: nobody else may come to it
+                self._host.answer_posted()
         return answer
 
     def _change(self, begin: Callable[[Done], None]) -> Answer[None]:

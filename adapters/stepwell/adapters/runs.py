@@ -36,7 +36,7 @@ from stepwell.engine.operations.state_machines import resolve
 from stepwell.engine.ports import StartExecution, TaskHandler
 from stepwell.engine.program import Program, compile_program
 from stepwell.engine.registry import Registry
-from stepwell.engine.worker import Launch
+from stepwell.engine.worker import Done, Launch
 
 PROGRAMS_KEPT = 500
 
@@ -213,14 +213,20 @@ def launcher(machines: Machines, host: Callable[[], LocalHost]) -> Launch:
 
 
 def start(
-    host: LocalHost, prepared: Prepared, *, input: str, name: str | None, settings: str | None = None
+    host: LocalHost,
+    prepared: Prepared,
+    *,
+    input: str,
+    name: str | None,
+    settings: str | None = None,
+    done: Done | None = None,
 ) -> Execution:
     """A new execution, which moves with the host's next work.
 
-    Raises InvalidExecutionInput, InvalidName and ExecutionAlreadyExists.
+    Raises InvalidExecutionInput, InvalidName and ExecutionAlreadyExists; of a process that was faster `done` hears.
     """
     execution = new_execution_of(prepared, host, input=input, name=name)
-    host.worker.start(prepared.program, execution, prepared.definition, settings=settings)
+    host.worker.start(prepared.program, execution, prepared.definition, settings=settings, done=done)
     return execution
 
 

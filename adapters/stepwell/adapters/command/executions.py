@@ -14,6 +14,7 @@ from typing import Any
 from stepwell.adapters.command.output import CannotBeDone
 from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
 from stepwell.adapters.stores.sqlite import FILE, SqliteReader, SqliteStore
+from stepwell.adapters.tasks.functions import as_text
 from stepwell.engine import tokens
 from stepwell.engine.errors import CallerError, ExecutionDoesNotExist, InvalidToken
 from stepwell.engine.execution import Execution
@@ -92,6 +93,7 @@ def find(executions: SqliteReader, wanted: str) -> Execution:
     """The execution that was meant. Raises CannotBeDone."""
     if wanted == LAST:
         return _last(executions)
+    wanted = as_text(wanted)  # what is typed may be no UTF-8
     with suppress(ExecutionDoesNotExist):
         return executions.describe(wanted)
     found = executions.executions_named(wanted)

@@ -10,7 +10,7 @@ import click
 
 from stepwell.adapters.command import options
 from stepwell.adapters.command.executions import LAST, find, reading
-from stepwell.adapters.command.output import console, is_terminal, one_line, say, table, write, write_json
+from stepwell.adapters.command.output import compact, console, is_terminal, one_line, say, table, write, write_json
 from stepwell.adapters.command.whereabouts import Whereabouts
 from stepwell.adapters.command.wording import colour_of, duration, failure
 from stepwell.adapters.stores.sqlite import SqliteReader
@@ -115,21 +115,23 @@ def _ordinal(number: int) -> str:
 def _follow(executions: SqliteReader, execution: Execution, *, as_json: bool) -> int:
     """Writes the events as they come; 1 where the execution's process is gone, for then no more do."""
     events = _events_as_they_come(executions, execution.arn)
-    if as_json:
-        for event in events:
-            write_json(_dated(event))
-    elif is_terminal(sys.stdout):
+    if is_terminal(sys.stdout) and not as_json:
         _introduce(execution, [], is_gone=False)
         for row in _rows(events):
             _draw([row], WIDTHS_OF_WHAT_COMES, is_nested=True)
     else:
-        for row in _rows(events):
-            cells = [cell.ljust(width) for cell, width in zip(row, WIDTHS_OF_WHAT_COMES, strict=False)]
-            write(sys.stdout, "  ".join([*cells, row[-1]]).rstrip() + "\n")
+        for line in (compact(_dated(event)) for event in events) if as_json else map(_line, _rows(events)):
+            if not write(sys.stdout, f"{line}\n"):
+                return 1  # nobody reads them any more
     if not executions.describe(execution.arn).status.is_terminal:
         say(f"{execution.name}: its process is gone; `stepwell resume {execution.name}` carries it on")
         return 1
     return 0
+
+
+def _line(row: tuple[str, ...]) -> str:
+    cells = [cell.ljust(width) for cell, width in zip(row, WIDTHS_OF_WHAT_COMES, strict=False)]
+    return "  ".join([*cells, row[-1]]).rstrip()
 
 
 def _events_as_they_come(executions: SqliteReader, arn: str) -> Iterator[HistoryEvent]:

@@ -14,6 +14,7 @@ from stepwell.adapters.command.executions import database, newest_first, nothing
 from stepwell.adapters.command.output import CannotBeDone, console, is_terminal, table, write, write_json
 from stepwell.adapters.command.wording import colour_of, duration, local_time
 from stepwell.adapters.stores.sqlite import SqliteReader
+from stepwell.adapters.tasks.functions import as_text
 from stepwell.definitions import timestamps
 from stepwell.engine.execution import Execution
 from stepwell.engine.lifecycles import ExecutionStatus
@@ -76,7 +77,7 @@ def command(data: Path | None, status: str | None, machine: str | None, limit: i
 
 def _wanted(executions: SqliteReader, status: str | None, machine: str | None) -> Iterator[Listed]:
     stands = None if status is None else ExecutionStatus.RUNNING if status == GONE else ExecutionStatus(status)
-    arn = None if machine is None else _machine_arn(executions, machine)
+    arn = None if machine is None else _machine_arn(executions, as_text(machine))
     for each in newest_first(executions, status=stands, state_machine_arn=arn):
         is_gone = each.status is ExecutionStatus.RUNNING and executions.is_abandoned(each.arn)
         if is_gone or status != GONE:

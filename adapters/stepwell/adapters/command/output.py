@@ -62,8 +62,11 @@ def say(text: str) -> None:
     write(sys.stderr, f"stepwell: {one_line(text)}\n")
 
 
-def write(stream: TextIO, text: str) -> None:
-    """Text to a stream that may not know all of its characters, and that may have nobody at its other end."""
+def write(stream: TextIO, text: str) -> bool:
+    """Text to a stream that may not know all of its characters, and that may have nobody at its other end.
+
+    Returns whether there is somebody still.
+    """
     try:
         try:
             stream.write(text)
@@ -71,8 +74,10 @@ def write(stream: TextIO, text: str) -> None:
             encoding = stream.encoding or "ascii"
             stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
+        return True
     except BrokenPipeError:
         give_up(stream)
+        return False
     except OSError as fault:
         give_up(stream)
         raise CannotWrite(f"cannot write the output: {fault.strerror}") from None
@@ -87,7 +92,7 @@ def give_up(stream: TextIO) -> None:
 def write_json(value: Any) -> None:
     """A value on stdout: laid out on a terminal, else as compact text."""
     if not is_terminal(sys.stdout):
-        write(sys.stdout, _compact(value) + "\n")
+        write(sys.stdout, compact(value) + "\n")
         return
     text = json.dumps(value, indent=2, ensure_ascii=False)
     if len(text) > LARGEST_IN_COLOUR or "NO_COLOR" in os.environ:
@@ -109,7 +114,8 @@ def write_json_text(text: str) -> None:
         write(sys.stdout, text + "\n")
 
 
-def _compact(value: Any) -> str:
+def compact(value: Any) -> str:
+    """The JSON text of a value on one line."""
     try:
         return dumps(value)
     except NotJson:  # half a surrogate pair in the message of some exception

@@ -107,7 +107,7 @@ def command(
                 launch=launcher(machines, lambda: host),
             )
             try:
-                execution = start(host, prepared, input=input_text, name=name, settings=settings.as_text())
+                execution = start(host, prepared, input=input_text, name=name, settings=settings.as_text(), done=_begun)
             except ExecutionAlreadyExists as fault:
                 raise CannotBeDone(f"{fault}{_hint(store, prepared, name)}") from None
             if progress:
@@ -125,6 +125,12 @@ def command(
         UnusableFunction,
     ) as fault:
         raise CannotBeDone(str(fault)) from None
+
+
+def _begun(change: bool | Exception) -> None:
+    """Another process may have taken the name a moment before."""
+    if isinstance(change, Exception):
+        raise change
 
 
 @contextmanager

@@ -38,12 +38,13 @@ class Whereabouts:
         """The types of the states that were entered and not left, by path."""
         self._redriven = 0
         """The latest redrive."""
-        self._resting: list[str] = []
-        """The lines of control that it lets go on, and that have not moved yet."""
+        self._resting: dict[str, tuple[str, str]] = {}
+        """The lines of control that it lets go on, and that have not moved yet: name and type of the state."""
 
     def path_of(self, event: HistoryEvent) -> str:
         """The path of the next event."""
         path = self._paths[event.id] = self._find(event, event.type)
+        self._resting.pop(path, None)
         kind, is_of_state, _ = event.type.partition("State")
         if event.type.endswith("StateEntered") and event.details:
             self._states[path] = event.details["name"]
@@ -70,7 +71,7 @@ class Whereabouts:
     def resting(self) -> Iterator[tuple[str, str, str]]:
         """The lines of control that the latest redrive lets go on, and that have not moved yet, outer before inner:
         path, name and type of the state."""
-        return ((path, self._states[path], self._entered[path]) for path in self._resting)
+        return ((path, name, kind) for path, (name, kind) in self._resting.items())
 
     def _find(self, event: HistoryEvent, kind: str) -> str:
         before = self._paths.get(event.previous_event_id, "")
@@ -102,21 +103,20 @@ class Whereabouts:
 
     def _redrive(self, event: HistoryEvent) -> None:
         self._redriven = event.id
-        self._resting = sorted(self._entered, key=lambda path: [int(index) for index in path.split("/")[1:]])
-        for path in self._resting:
-            if self._entered[path] in CONTAINERS:
-                self._containers[path] = self._states[path], self._entered[path]
+        in_order = sorted(self._entered, key=lambda path: [int(index) for index in path.split("/")[1:]])
+        self._resting = {path: (self._states[path], self._entered[path]) for path in in_order}
+        for path, (name, kind) in self._resting.items():
+            if kind in CONTAINERS:
+                self._containers[path] = name, kind
 
     def _resumed(self, kind: str, name: str) -> str | None:
         """The line of control that an event lets go on after a redrive."""
-        for path in self._resting:
-            state, of_type = self._states[path], self._entered[path]
+        for path, (state, of_type) in self._resting.items():
             if (
                 (kind.endswith(("StateEntered", "StateExited")) and name == state)
                 or (kind.endswith("Scheduled") and of_type == "Task")
                 or kind == f"{of_type}StateStarted"
             ):
-                self._resting.remove(path)
                 return path
         return None
 

@@ -17,6 +17,9 @@ FILE = "stepwell.db"
 APPLICATION_ID = 0x53746570
 """Tells our files from other SQLite files: `Step`."""
 
+HEADER = 100
+"""Bytes with which every file of SQLite begins."""
+
 BUSY_SECONDS = 30
 """How long another process may hold the file before we give up."""
 
@@ -109,12 +112,12 @@ def _refuse_other_files(path: Path) -> None:
 
 def _refuse_other_file(path: Path) -> None:
     with path.open("rb") as file:
-        head = file.read(100)
-    if not head:
-        return
+        head = file.read(HEADER)
+    if not head or (len(head) < HEADER and path.with_name(f"{path.name}-journal").exists()):
+        return  # its making was cut short, and begins anew
     if not head.startswith(b"SQLite format 3\0"):
         raise StoreFailed(f"{path}: is no database; move it away or choose another --data")
-    if len(head) < 100:
+    if len(head) < HEADER:
         raise StoreFailed(f"{path}: is damaged: it ends within its header; restore a copy of it, or move it away")
     application, version = int.from_bytes(head[68:72], "big"), int.from_bytes(head[60:64], "big")
     # A new file whose first transaction is in the WAL still has zeros here: `_check` looks at it through the WAL.

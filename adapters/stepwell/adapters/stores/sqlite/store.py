@@ -169,8 +169,11 @@ class SqliteStore(SqliteReader):
                     pass
 
     def leave_open(self, execution: Execution, token: str) -> None:
-        if execution.type is not StateMachineType.EXPRESS:
-            self._asked(self._gathered_of(execution).tasks, token).is_left_open = True
+        if execution.type is StateMachineType.EXPRESS:
+            return
+        tasks = self._gathered_of(execution).tasks
+        if token not in tasks or tasks[token] is not None:  # else it was answered or given up within the group
+            self._asked(tasks, token).is_left_open = True
 
     def settle(self, letter: Letter) -> None:
         self._settled.append(letter)
@@ -397,7 +400,7 @@ class SqliteStore(SqliteReader):
 
     def post(self, arn: str, event: Event) -> None:
         with self._transaction():
-            self._connection.execute(OUTBOX["add_letter"], (self._id_of(arn), rows.encode(event)))
+            self._connection.execute(OUTBOX["add_letter"], {"execution": self._id_of(arn), "event": rows.encode(event)})
 
     def has_news(self) -> bool:
         with explained(self.path):
@@ -424,7 +427,8 @@ class SqliteStore(SqliteReader):
             key, execution, token, request = found
             asked = rows.task_of(token, request, 0, None, 0)
             self._connection.execute(OUTBOX["take_task"], (key,))
-            self._connection.execute(OUTBOX["add_letter"], (execution, rows.encode(started(token))))
+            event = rows.encode(started(token))
+            self._connection.execute(OUTBOX["add_letter"], {"execution": execution, "event": event})
         return token, asked.task.input
 
     # --- reading: Express executions that run are not in the file -----------------------------------------------------
@@ -459,6 +463,7 @@ class SqliteStore(SqliteReader):
 
     def prune(self, *, stopped_before: int | None = None, keep: int | None = None, pretend: bool = False) -> int:
         """As in the port; with `pretend` nothing is removed."""
+        self._forget_gone_hosts()
         with self._transaction():
             keys: set[int] = set()
             if stopped_before is not None:
@@ -486,14 +491,10 @@ class SqliteStore(SqliteReader):
                 self._connection.execute(f"PRAGMA {name}").fetchone()[0]
                 for name in ("freelist_count", "page_count", "page_size")
             )
-            if free < pages * WORTH_GIVING_BACK or (pages * size > LONG_TO_SHRINK and self._has_company()):
+            if free < pages * WORTH_GIVING_BACK or (pages * size > LONG_TO_SHRINK and not self._is_alone()):
                 return
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def _has_company(self) -> bool:
-        hosts = [key for (key,) in self._connection.execute(HOSTS["hosts"])]
-        return any(key != self._host and self._locks.lives(key) for key in hosts)
 
     def _is_alone(self) -> bool:
         return all(key == self._host for (key,) in self._connection.execute(HOSTS["hosts"]))

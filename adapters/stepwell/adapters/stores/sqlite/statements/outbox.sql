@@ -51,7 +51,7 @@ SELECT id, execution, token, request FROM tasks WHERE awaited_activity = ? ORDER
 UPDATE tasks SET awaited_activity = NULL WHERE id = ?
 
 -- name: add_letter
-INSERT INTO inbox (execution, event) VALUES (?, ?)
+INSERT INTO inbox (execution, event) SELECT id, :event FROM executions WHERE id = :execution AND status = 'RUNNING'
 
 -- name: letters
 SELECT number, arn, event FROM inbox JOIN executions ON executions.id = execution

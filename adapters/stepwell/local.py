@@ -80,11 +80,11 @@ def run(
     """
     prepared = prepare(definition)
     machines = Machines(state_machines)
-    tasks: TaskHandler = BoundTasks(Bindings(functions))
+    tasks: TaskHandler = BoundTasks(Bindings(functions), NestedExecutions())
     if mocks is not None:
         tasks = mocked(mocks, prepared, tasks)
     host = LocalHost(
-        NestedExecutions(tasks),
+        tasks,
         MemoryStore(),
         clock=SkippingClock() if fast_forward else SystemClock(),
         compile=machines.compile,

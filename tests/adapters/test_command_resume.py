@@ -167,10 +167,10 @@ def test_a_clock_does_not_go_behind_its_start(clock):
 
 
 def test_it_goes_on_from_any_directory_with_what_the_run_was_given(capsys, folder, monkeypatch):
-    (folder / "stepwell.toml").write_text('[functions]\nlast = "till:last"\n')
-    (folder / "till.py").write_text("import ledger\ndef last(event):\n    return ledger.NAME\n")
+    (folder / "stepwell.toml").write_text('[functions]\nlast = "desk:last"\n')
+    (folder / "desk.py").write_text("import ledger\ndef last(event):\n    return ledger.NAME\n")
     (folder / "ledger.py").write_text("NAME = 'ledger'\n")
-    definition = in_a_row(Slow=task("slow"), Last=task("till"))
+    definition = in_a_row(Slow=task("slow"), Last=task("desk"))
     definition["States"]["Last"]["Resource"] = "arn:aws:lambda:us-east-1:123456789012:function:last"
     (folder / "functions.py").write_text("def slow(event):\n    return 1\n")
     left_behind(folder, definition, settings=with_functions(folder))

@@ -168,3 +168,35 @@ def test_a_branch_that_fails_stops_the_child_of_its_sibling():
         child = engine.wait(CHILD_ARN.replace("stateMachine", "execution") + ":mine", 20)
 
         assert (engine.wait(arn, 10).status, child.status) == ("SUCCEEDED", "ABORTED")
+
+
+def test_a_function_may_stand_for_a_task_that_starts_executions():
+    result = run(machine(Start=starting(".sync:2")), functions={"Start": lambda parameters: {"Output": "by hand"}})
+
+    assert result.output == {"Output": "by hand"}
+
+
+def test_a_task_that_starts_executions_can_be_mocked():
+    result = run(machine(Start=starting(".sync:2")), mocks={"Start": {"Return": {"Output": "mocked"}}})
+
+    assert result.output == {"Output": "mocked"}
+
+
+def test_mocks_are_those_of_the_parent_alone():
+    child = machine(Ask=task())
+    definition = machine(Ask=task(), Start={**starting(".sync:2"), "ResultSelector": {"of.$": "$.Output"}})
+    result = run(
+        definition,
+        functions={"call": lambda value: "real"},
+        mocks={"Ask": {"Return": {"question": 1}}},
+        state_machines={"child": child},
+    )
+
+    assert result.output == {"of": "real"}
+
+
+def test_a_child_that_cannot_be_run_fails_the_task():
+    broken = {"StartAt": "Nowhere", "States": {"A": {"Type": "Pass", "End": True}}}
+    result = run(machine(Start=starting()), state_machines={"child": broken})
+
+    assert result.error == "StepFunctions.InvalidDefinitionException"

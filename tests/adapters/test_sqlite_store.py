@@ -14,7 +14,7 @@ from stepwell.adapters.stores.sqlite.database import connect
 from stepwell.definitions.check import parse
 from stepwell.definitions.failure import Failure
 from stepwell.engine.errors import ExecutionAlreadyExists
-from stepwell.engine.events import ExecutionStopped, TaskSucceeded
+from stepwell.engine.events import ExecutionRedriven, ExecutionStopped, TaskSucceeded
 from stepwell.engine.execution import snapshot
 from stepwell.engine.machine import step
 from stepwell.engine.operations.executions import new_execution
@@ -464,3 +464,21 @@ def test_a_copy_of_the_files_is_the_store(path, tmp_path):
 
     copied = SqliteStore(tmp_path / "copy" / path.name)
     assert copied.history(execution.arn) == store.history(execution.arn)
+
+
+def test_a_claim_that_failed_leaves_nothing_behind(path):
+    """Another host goes on with the execution before this one gets it."""
+    first, second = Dead(path), SqliteStore(path)
+    host = simulated(first)
+    execution = start(host, PROGRAM, "all")
+    assert second.claim(execution.arn) is None
+    host.work(until=execution.started_at + 100)
+    host.worker.send(execution.arn, ExecutionRedriven)  # changes nothing
+    host.work(until=execution.started_at + 5_000)
+    first.die()
+
+    other = simulated(second, at=host.clock.now())
+    other.worker.take_over(second.claim(execution.arn))
+    other.work()
+
+    assert second.describe(execution.arn).status == "SUCCEEDED"

@@ -140,7 +140,7 @@ class Chaos:
 
     def _go_on(self) -> None:
         if not self._living or (len(self._living) == 1 and self._chance.random() < 0.3):
-            self._spawn(new=self._chance.choice((0, 1, 1, 2, 3)))
+            self._spawn(new=self._chance.choice((0, 1, 1, 2, 8)))
         self._let_pass()
         victim = self._chance.choice(list(self._living))
         deed = self._chance.choices((self._kill, self._pause, self._close), (80, 10, 10))[0]

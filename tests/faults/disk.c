@@ -53,7 +53,7 @@ static struct {
 
 /* --- for the victim ----------------------------------------------------------------------------------------------- */
 
-/* Counts anew. At the `at`-th operation on what lies under `under`, the outcome. What fails from the 0th on fails now. */
+/* Counts anew. At the `at`-th operation on what lies under `under`, the outcome; what fails from the 0th on fails now. */
 void disk_plan(const char *under, int operation, long at, int outcome, long argument)
 {
     pthread_mutex_lock(&lock);

@@ -88,8 +88,8 @@ def check_what_is_left(path: Path, acknowledged: list[Acknowledged]) -> None:
 def places(files: Files) -> list[int]:
     """Places in the WAL: around what was acknowledged, and anywhere."""
     random = Random(len(files.wal))
-    borders = [each.size + by for each in files.acknowledged if each.size for by in (-1, 0, 1)]
-    anywhere = [random.randrange(len(files.wal)) for _ in range(500 if ALL else 10)]
+    borders = [each.size + by for each in files.acknowledged if each.size for by in (-1, 0)]
+    anywhere = [random.randrange(len(files.wal)) for _ in range(500 if ALL else 6)]
     return sorted(each for each in {0, 1, 31, 32, *borders, *anywhere} if each <= len(files.wal))
 
 

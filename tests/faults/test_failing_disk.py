@@ -29,7 +29,7 @@ Fault = Callable[[int], Plan]
 """What befalls a disk at its n-th operation."""
 
 ERRORS: dict[str, Fault] = {
-    "full": lambda at: Plan(WRITE, at, Outcome.FAIL_FROM_NOW_ON, errno.ENOSPC),
+    "full": lambda at: Plan(WRITE, at - 1, Outcome.FAIL_FROM_NOW_ON, errno.ENOSPC),
     "write-fails": lambda at: Plan(WRITE, at, Outcome.FAIL, errno.EIO),
     "sync-fails": lambda at: Plan(SYNC, at, Outcome.FAIL, errno.EIO),
     "syncs-fail": lambda at: Plan(SYNC, at, Outcome.FAIL_FROM_NOW_ON, errno.EIO),
@@ -68,14 +68,15 @@ def disk(tmp_path_factory):
 
 
 def moments(count: int, some: int) -> Iterable[int]:
-    """When a fault is to come, of so many operations: at some of them, always the same, or at all."""
-    return range(1, count + 1) if ALL else sorted(Random(count).sample(range(1, count + 1), min(some, count)))
+    """At which of so many operations a fault is to come: at the first and some others, always the same, or at all."""
+    every = range(1, count + 1)
+    return every if ALL else sorted({1, *Random(count).sample(every, min(some, count))})
 
 
 def cases() -> Iterator[object]:
     for job, counts in COUNTS.items():
         for name, fault in FAULTS.items():
-            for at in moments(counts[fault(1).operation], 5):
+            for at in moments(counts[fault(1).operation], 3):
                 yield pytest.param(job, fault(at), id=f"{job}-{name}-{at}")
 
 
@@ -121,15 +122,17 @@ def check_the_end(folder: Path, remains: Remains, plan: Plan) -> None:
         assert told["words"]
     for each in (told, *told["waiters"]):
         for words in each.get("words", ()):
-            check_the_words(folder, words)
+            check_the_words(folder, words, plan)
     assert all(each["fault"] for each in told["waiters"])
 
 
-def check_the_words(folder: Path, words: str) -> None:
-    """They name the file and say what to do, in one line."""
+def check_the_words(folder: Path, words: str, plan: Plan) -> None:
+    """They name the file and say what to do, in one line; and that the disk is full where it is."""
     assert words.startswith(f"{folder / 'data' / FILE}: ")
     assert any(advice in words for advice in ADVICE)
     assert "\n" not in words
+    if plan.argument == errno.ENOSPC:
+        assert "full" in words or os.strerror(errno.ENOSPC) in words
 
 
 # --- carrying executions on -------------------------------------------------------------------------------------------
@@ -178,7 +181,7 @@ def test_what_a_broken_engine_has_left_another_one_of_its_process_carries_on(dis
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_a_store_whose_making_was_cut_short_is_made_after_all(disk, tmp_path, fault):
-    for at in moments(COUNTS_OF_MAKING[fault(1).operation], 6):
+    for at in moments(COUNTS_OF_MAKING[fault(1).operation], 3):
         folder = tmp_path / str(at)
         folder.mkdir()
         remains = disk.run(folder, "make", plan=fault(at))
@@ -213,7 +216,7 @@ def kept(request, disk, tmp_path_factory):
 @pytest.mark.parametrize("fault", ERRORS.values(), ids=ERRORS)
 @pytest.mark.parametrize("job", [["read"], ["command", "list"]], ids=["reader", "command"])
 def test_whoever_looks_is_told_and_does_no_harm(disk, tmp_path, kept, fault, job):
-    for at in moments(COUNTS_OF_LOOKING[fault(1).operation], 4):
+    for at in moments(COUNTS_OF_LOOKING[fault(1).operation], 2):
         folder = tmp_path / str(at)
         shutil.copytree(kept, folder)
         remains = disk.run(folder, *job, plan=fault(at))
@@ -221,7 +224,7 @@ def test_whoever_looks_is_told_and_does_no_harm(disk, tmp_path, kept, fault, job
         if job == ["read"]:
             check_the_end(folder, remains, fault(at))
         elif remains.exit_code == 2:
-            check_the_words(folder, remains.stderr.removeprefix("stepwell: ").removesuffix("\n"))
+            check_the_words(folder, remains.stderr.removeprefix("stepwell: ").removesuffix("\n"), fault(at))
         else:
             assert (remains.exit_code, remains.stderr) == (0, "")
         check_what_is_left(folder, remains)

@@ -138,7 +138,7 @@ class Engine:
         self._functions = functions
         self._cases: dict[str, TaskHandler] = {}
         self._bindings = Bindings(functions)
-        self._plain = NestedExecutions(BoundTasks(self._bindings, has_workers=True))
+        self._plain = BoundTasks(self._bindings, NestedExecutions(), has_workers=True)
         self._grace = grace
         self._retention = retention or (IN_MEMORY if data is None else AS_ON_AWS)
         self._store, self._registry = _open(data)
@@ -250,7 +250,7 @@ class Engine:
             prepared = self._machines.find(definition, lambda: os.urandom(16))
         else:
             prepared = prepare(definition)
-        handler = None if mocks is None else NestedExecutions(mocked(mocks, prepared, self._plain))
+        handler = None if mocks is None else mocked(mocks, prepared, self._plain)
         text = input_text(input)
         answer: Answer[str] = Answer()
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from msgspec import structs
 
-from stepwell.adapters.definition_files import LoadedDefinition, read_definition
+from stepwell.adapters.definition_files import LoadedDefinition, UnreadableDefinition, read_definition
 from stepwell.adapters.hosts.local import LocalHost
 from stepwell.adapters.tasks.mocks import MockedTasks, Mocks, read_mocks
 from stepwell.definitions.check import load, parse
@@ -26,7 +26,7 @@ from stepwell.definitions.json_text import dumps, dumps_checked, loads
 from stepwell.definitions.model import StateMachine, StateMachineType
 from stepwell.definitions.problems import InvalidDefinition, Problem
 from stepwell.definitions.source import Source
-from stepwell.engine import arns
+from stepwell.engine import arns, errors
 from stepwell.engine.effects import InvokeTask
 from stepwell.engine.errors import ExecutionDoesNotExist, StateMachineDoesNotExist
 from stepwell.engine.events import ExecutionStopped
@@ -116,7 +116,8 @@ def input_text(value: Json) -> str:
 
 def mocked(mocks: Mocks, prepared: Prepared, beside: TaskHandler) -> TaskHandler:
     """A handler that answers what is mocked and leaves the rest to `beside`; raises InvalidMockConfig."""
-    return MockedTasks(read_mocks(mocks, prepared.machine_name, prepared.program.machine), beside)
+    case = read_mocks(mocks, prepared.machine_name, prepared.program.machine)
+    return MockedTasks(case, beside, machine_name=prepared.machine_name)
 
 
 def compile_text(definition: str, kind: StateMachineType) -> Program:
@@ -202,7 +203,10 @@ def launcher(machines: Machines, host: Callable[[], LocalHost]) -> Launch:
 
     def launch(task: InvokeTask, request: StartExecution) -> Execution:
         own = host()
-        prepared = machines.find(request.state_machine_arn, own.entropy)
+        try:
+            prepared = machines.find(request.state_machine_arn, own.entropy)
+        except (InvalidDefinition, UnreadableDefinition) as fault:
+            raise errors.InvalidDefinition(str(fault)) from None
         execution = new_execution_of(prepared, own, input=request.input, name=request.name, started_by=task.token)
         settings = own.store.settings(task.execution_arn)  # a child is carried on as its parent is
         return start_execution(

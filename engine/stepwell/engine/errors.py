@@ -2,9 +2,9 @@
 
 CallerError
     ActivityDoesNotExist   ConflictException   ExecutionAlreadyExists   ExecutionDoesNotExist   ExecutionNotRedrivable
-    InvalidArn   InvalidExecutionInput   InvalidName   InvalidOutput   InvalidToken   MissingRequiredParameter
-    ResourceNotFound   ServiceQuotaExceededException   StateMachineAlreadyExists   StateMachineDeleting
-    StateMachineDoesNotExist   TaskTimedOut   TooManyTags   ValidationException
+    InvalidArn   InvalidDefinition   InvalidExecutionInput   InvalidName   InvalidOutput   InvalidToken
+    MissingRequiredParameter   ResourceNotFound   ServiceQuotaExceededException   StateMachineAlreadyExists
+    StateMachineDeleting   StateMachineDoesNotExist   TaskTimedOut   TooManyTags   ValidationException
 """
 
 
@@ -38,6 +38,10 @@ class ExecutionNotRedrivable(CallerError):
 
 class InvalidArn(CallerError):
     pass
+
+
+class InvalidDefinition(CallerError):
+    """What an execution was to be started of cannot be run."""
 
 
 class InvalidExecutionInput(CallerError):

@@ -271,6 +271,8 @@ class Worker:
         fact = event(at=self._clock.now(), entropy=self._entropy(), missing=missing, **facts)
         made = step(program, execution, fact)
         if made is None:
+            if execution.status.is_terminal and not self._gathered:
+                self._forget(arn)  # it was taken over to be redriven, and could not be
             if done:
                 done(False)
             return

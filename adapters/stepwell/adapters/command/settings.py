@@ -117,7 +117,7 @@ def tasks_of(
     if starts_executions(machine):
         from stepwell.adapters.tasks.executions import NestedExecutions  # pays who starts any
 
-        tasks = NestedExecutions(tasks)
+        tasks = BoundTasks(bindings, NestedExecutions())
     if not case:
         return tasks
     return MockedTasks(case, tasks, machine_name=machine_name, invocations=invocations)

@@ -19,7 +19,7 @@ from stepwell.definitions.failure import Failure
 from stepwell.definitions.json_text import loads
 from stepwell.definitions.resources import Activity, Integration, LambdaFunction, PythonFunction, parse_resource
 from stepwell.engine.effects import InvokeTask
-from stepwell.engine.ports import Exchange
+from stepwell.engine.ports import Exchange, TaskHandler
 
 UNBOUND = "Stepwell.TaskNotBound"
 
@@ -157,14 +157,20 @@ def load_function(reference: str) -> Function:
     return _checked(function, reference)
 
 
+def unbound(task: InvokeTask) -> Exchange:
+    """Fails the task: nothing performs it."""
+    yield Failure(UNBOUND, how_to_bind(task))
+
+
 class BoundTasks:
-    """A `TaskHandler` that performs tasks by the functions they are bound to.
+    """A `TaskHandler` that performs tasks by the functions they are bound to, and leaves the others to `beside`.
 
     `has_workers`: activities that are bound to none are left to whoever asks for their tasks.
     """
 
-    def __init__(self, bindings: Bindings, *, has_workers: bool = False) -> None:
+    def __init__(self, bindings: Bindings, beside: TaskHandler = unbound, *, has_workers: bool = False) -> None:
         self._bindings = bindings
+        self._beside = beside
         self._has_workers = has_workers
 
     def __call__(self, task: InvokeTask) -> Exchange:
@@ -173,12 +179,10 @@ class BoundTasks:
         except UnusableFunction as fault:
             yield Failure(UNBOUND, str(fault))
             return
-        if function is None and self._has_workers and isinstance(task.resource, Activity):
-            return
-        if function is None:
-            yield Failure(UNBOUND, how_to_bind(task))
-            return
-        yield from functions.perform(function, task)
+        if function is not None:
+            yield from functions.perform(function, task)
+        elif not (self._has_workers and isinstance(task.resource, Activity)):
+            yield from self._beside(task)
 
 
 def how_to_bind(task: InvokeTask) -> str:

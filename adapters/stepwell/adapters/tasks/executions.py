@@ -12,6 +12,7 @@ from email.utils import formatdate
 from hashlib import sha256
 from typing import Any
 
+from stepwell.adapters.tasks.bindings import unbound
 from stepwell.definitions import failure as names
 from stepwell.definitions import timestamps
 from stepwell.definitions.expressions import Json
@@ -38,7 +39,7 @@ from stepwell.engine.redrive import redrive_status
 class NestedExecutions:
     """A `TaskHandler` that starts executions and leaves every other task to `beside`."""
 
-    def __init__(self, beside: TaskHandler) -> None:
+    def __init__(self, beside: TaskHandler = unbound) -> None:
         self._beside = beside
 
     def __call__(self, task: InvokeTask) -> Exchange:

@@ -72,7 +72,10 @@ def _in_words(path: Path, fault: Exception) -> str:
             "SQLITE_READONLY",
             "cannot be written: the file or its folder is read-only; change that or choose another --data",
         ),
-        ("SQLITE_CANTOPEN", "cannot be opened: is its folder readable and writable? Choose another --data"),
+        (
+            "SQLITE_CANTOPEN",
+            "cannot be opened: is its folder readable and writable, or is the disk full? Choose another --data",
+        ),
         ("SQLITE_NOTADB", "is no database; move it away or choose another --data"),
         ("SQLITE_CORRUPT", "is damaged; restore a copy of it, or move it away to start anew"),
         ("SQLITE_BUSY", f"another process has held it for {BUSY_SECONDS} s; is one of them stuck?"),

@@ -329,6 +329,8 @@ class SqliteStore(SqliteReader):
 
     def claim(self, arn: str) -> Recovered | None:
         host = self._own_host()
+        if arn not in self._gathered:
+            self._laid.pop(arn, None)  # another host may have gone on with it
         with self._transaction():
             laid = self._laid_of(arn)
             ((owner,),) = self._connection.execute(HOSTS["host_of"], (arn,))
@@ -349,6 +351,7 @@ class SqliteStore(SqliteReader):
             for owner in (None, *self._gone_hosts()):
                 for key, arn in self._connection.execute(HOSTS["abandoned_by"], {"host": owner}).fetchall():
                     adopted[key] = Recovered(execution_arn=arn, timers=[], tasks=[])
+                    self._laid.pop(arn, None)
                 self._connection.execute(HOSTS["adopt_from"], {"host": host, "before": owner})
             if adopted:
                 for key, name, due in self._connection.execute(HOSTS["adopted_timers"], {"host": host}):

@@ -11,7 +11,7 @@ import json
 import os
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -114,7 +114,7 @@ def _verify(result: Result, case: Case) -> None:
         raise RuntimeError(f"another output than expected: {result.output_text}")
 
 
-def _median_of(run: Any) -> float:
+def _median_of(run: Callable[[], None]) -> float:
     samples = []
     for _ in range(BATCH):
         began = perf_counter()

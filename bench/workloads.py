@@ -348,7 +348,6 @@ DURABLE = (
         unit="execution",
         executions=2_000,
         at_once=True,
-        targets=(Target(times=50, text="50x DBOS"),),
     ),
 )
 """Executions on disk, side by side; beside them DBOS runs its workflow of five steps."""

@@ -350,3 +350,94 @@ def test_an_engine_that_is_busy_for_ever_still_listens(engine):
     assert engine.wait(engine.start(ADDS, {"n": 1}), 20).output == 2
     engine.stop(arn)
     assert engine.wait(arn, 20).status == "ABORTED"
+
+
+# --- what a reader broke ----------------------------------------------------------------------------------------------
+
+
+def test_of_two_redrives_at_once_one_is_refused(engine):
+    arn = engine.start(machine(F=fail("Oops")))
+    engine.wait(arn, 10)
+
+    async def both():
+        return await asyncio.gather(*(engine.redrive.aio(arn) for _ in range(2)), return_exceptions=True)
+
+    told = asyncio.run(both())
+    assert sorted(type(each).__name__ for each in told) == ["ExecutionNotRedrivable", "NoneType"]
+    assert engine.wait(arn, 10).redrive_count == 1
+    assert engine.wait(engine.start(ADDS, {"n": 1}), 10).output == 2
+
+
+def test_of_equal_starts_at_once_all_get_the_same_execution(engine):
+    async def three():
+        return await asyncio.gather(*(engine.start.aio(SLEEPS, {"n": 1}, name="same") for _ in range(3)))
+
+    assert len(set(asyncio.run(three()))) == 1
+
+
+def test_a_mocked_execution_is_mocked_when_it_is_redriven(engine):
+    calls = []
+    definition = machine(T=task("python:os:abort"))
+    arn = engine.start(definition, mocks={"T": {"0": {"Throw": {"Error": "Oops"}}, "1": {"Return": "mocked"}}})
+    engine.wait(arn, 10)
+    engine.redrive(arn)
+
+    assert (engine.wait(arn, 10).output, calls) == ("mocked", [])
+
+
+def test_whoever_waits_no_more_is_forgotten(engine):
+    activity = engine.create_activity("work")
+    arn = engine.start(SLEEPS)
+    for _ in range(5):
+        with pytest.raises(TimeoutError):
+            engine.wait(arn, timeout=0.001)
+        assert engine.get_activity_task(activity, timeout=0.001) is None
+    engine.wait(engine.start(ADDS, {"n": 1}), 10)
+
+    assert (engine._waiting, engine._polling) == ({}, {})
+
+
+def test_a_child_in_memory_that_went_with_its_host_fails_the_task(tmp_path):
+    """An Express execution is not durable, but the Standard one that waits for it is."""
+    child = machine(Sleep=wait(Seconds=200))
+    parent = machine(
+        S=task("arn:aws:states:::states:startExecution.sync:2", Parameters={"StateMachineArn.$": "$.child"})
+    )
+    with Engine(tmp_path) as engine:
+        child_arn = engine.create_state_machine(child, name="child", type="EXPRESS")
+        arn = engine.start(parent, {"child": child_arn})
+        for event in engine.events(arn):
+            if event["type"] == "TaskSubmitted":
+                break
+
+    with Engine(tmp_path) as engine:
+        assert engine.wait(arn, 10).error == "States.TaskFailed"
+
+
+def test_a_parent_that_is_stopped_as_it_is_taken_over_stops_its_child(tmp_path):
+    child = machine(Sleep=wait(Seconds=200))
+    parent = machine(
+        S=task(
+            "arn:aws:states:::states:startExecution.sync", Parameters={"StateMachineArn.$": "$.child", "Name": "kid"}
+        )
+    )
+    with Engine(tmp_path) as engine:
+        child_arn = engine.create_state_machine(child, name="child")
+        arn = engine.start(parent, {"child": child_arn})
+        for event in engine.events(arn):
+            if event["type"] == "TaskSubmitted":
+                break
+
+    with Engine(tmp_path) as engine:
+        engine.stop(arn)
+        kid = engine.wait(child_arn.replace("stateMachine", "execution") + ":kid", 20)
+        assert (engine.wait(arn, 10).status, kid.status) == ("ABORTED", "ABORTED")
+
+
+def test_a_step_of_many_megabytes_is_laid_down(tmp_path):
+    states = {f"P{number}": pass_() for number in range(300)}
+    with Engine(tmp_path) as engine:
+        result = engine.wait(engine.start(machine(**states), {"large": "x" * 250_000}), 60)
+
+    assert result.status == "SUCCEEDED"
+    assert len(result.history) == 602

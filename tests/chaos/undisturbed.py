@@ -58,7 +58,7 @@ class Course(NamedTuple):
     lines: dict[tuple[Any, ...], Line]
     """By path and, for each Parallel or Map around it, how often that had started."""
     whole: set[tuple[Any, ...]]
-    """The Parallel and Map states that ended well, by their path and how often they had started."""
+    """The Parallel and Map states that ended well: path and how often it had started, of it and of those around it."""
 
 
 def course_of(execution: Execution, given: Sequence[HistoryEvent]) -> Course:
@@ -171,7 +171,7 @@ def _difference(
 
 def _is_whole(key: tuple[Any, ...], course: Course) -> bool:
     """Whether all Parallel and Map states around a line of control ended well: else it was given up somewhere."""
-    return all(around in course.whole for around in key[1:])
+    return all(key[depth:] in course.whole for depth in range(1, len(key)))
 
 
 # --- lines of control -------------------------------------------------------------------------------------------------
@@ -190,9 +190,9 @@ def _lines(events: Iterable[HistoryEvent]) -> tuple[dict[tuple[Any, ...], Line],
             starts[path] += 1
             for inner in [inner for inner in starts if inner.startswith(f"{path}/")]:
                 del starts[inner]
-        elif event.type in ("ParallelStateSucceeded", "MapStateSucceeded"):
-            whole.add((path, starts[path]))
-        around = [(outer, starts[outer]) for outer in _outer(path)]
+        around = tuple((outer, starts[outer]) for outer in _outer(path))
+        if event.type in ("ParallelStateSucceeded", "MapStateSucceeded"):
+            whole.add(((path, starts[path]), *around))
         lines.setdefault((path, *around), []).append((event.type, _plain(event.details)))
     return lines, whole
 

@@ -77,12 +77,12 @@ class Victim:
 
     def checkpoint_often(self) -> None:
         """The same, while the database itself is written all the time and the WAL begun anew."""
-        set_up_connections("PRAGMA wal_autocheckpoint = 10")
+        database._check = beginning_with("PRAGMA wal_autocheckpoint = 10")
         self.carry_on()
 
     def sync_rarely(self) -> None:
         """The same with a store that acknowledges what is not on disk."""
-        set_up_connections("PRAGMA synchronous = NORMAL")
+        database._check = beginning_with("PRAGMA synchronous = NORMAL")
         self.carry_on()
 
     def carry_on_and_try_again(self) -> list[str]:
@@ -107,15 +107,15 @@ class Victim:
         sys.exit(main())
 
 
-def set_up_connections(statement: str) -> None:
-    """From now on every connection begins with this."""
+def beginning_with(statement: str) -> Callable[[sqlite3.Connection, Path], None]:
+    """What the store checks of every connection with which it begins, once this was executed in it."""
     check = database._check
 
     def set_up_and_check(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(statement)
         check(connection, path)
 
-    database._check = set_up_and_check
+    return set_up_and_check
 
 
 def how(action: Callable[[], Any]) -> dict[str, Any]:

@@ -72,6 +72,7 @@ T = TypeVar("T")
 
 SECONDS_BETWEEN_ADOPTIONS = 1.0
 SECONDS_BETWEEN_PRUNINGS = 3600.0
+ENDED_BETWEEN_PRUNINGS = 1_000
 DAY = 24 * 3600 * 1000
 """Milliseconds."""
 
@@ -150,7 +151,9 @@ class Engine:
         self._closing = threading.Event()
         self._is_closed = False
         self._broken: BaseException | None = None
-        self._adopted_at = self._pruned_at = monotonic()
+        self._adopted_at = monotonic()
+        self._pruned_at = self._adopted_at - SECONDS_BETWEEN_PRUNINGS  # once soon after the start
+        self._ends = 0
         self._host = LocalHost(
             self._perform,
             self._store,
@@ -247,7 +250,7 @@ class Engine:
         StateMachineDoesNotExist, and ExecutionAlreadyExists for a name that the state machine's executions have.
         """
         if isinstance(definition, str) and definition.startswith("arn:"):
-            prepared = self._machines.find(definition, lambda: os.urandom(16))
+            prepared = self._from_registry(partial(self._machines.find, definition, lambda: os.urandom(16)))
         else:
             prepared = prepare(definition)
         handler = None if mocks is None else mocked(mocks, prepared, self._plain)
@@ -287,7 +290,7 @@ class Engine:
             if not self._host.worker.carries(arn) and (execution := self._store.describe(arn)).status.is_terminal:
                 answer.give(self._result(execution))
             else:
-                self._waiting.setdefault(arn, []).append(answer)
+                self._enlist(self._waiting, arn, answer)
 
         return self._ask(answer, begin, when_closed=lambda: self._ended(arn))
 
@@ -353,6 +356,7 @@ class Engine:
             describe_activity(self._registry, activity_arn)
             self._polling.setdefault(activity_arn, deque()).append((answer, worker_name))
             self._serve_pollers()
+            answer.add_done_callback(lambda it: self._host.post(self._serve_pollers) if it.cancelled() else None)
 
         return self._ask(answer, begin)
 
@@ -410,7 +414,7 @@ class Engine:
                 begin()
             except Exception as error:
                 answer.fail(error)
-                if not isinstance(error, CallerError | ValueError | TypeError):
+                if not isinstance(error, CallerError | ValueError | TypeError | OverflowError):
                     raise
 
         if self._is_closed:
@@ -436,9 +440,18 @@ class Engine:
 
     def _at_once(self, question: Callable[[], T]) -> Answer[T]:
         """What the registry does, it does on the caller's thread."""
+        return self._look_up(partial(self._from_registry, question))
+
+    def _from_registry(self, question: Callable[[], T]) -> T:
+        """What the registry gives; raises EngineClosed where it is closed, or is being closed."""
         if self._is_closed:
             self._raise_closed()
-        return self._look_up(question)
+        try:
+            return question()
+        except StoreFailed:
+            if self._is_closed:
+                self._raise_closed()
+            raise
 
     def _raise_closed(self) -> NoReturn:
         raise EngineClosed("The engine is closed") from self._broken
@@ -461,7 +474,11 @@ class Engine:
             else:
                 self._following.setdefault(arn, []).append(answer)
 
-        return self._ask(answer, begin)
+        def once_closed() -> None:
+            if not self._store.describe(arn).status.is_terminal:
+                self._raise_closed()
+
+        return self._ask(answer, begin, when_closed=once_closed)
 
     # --- on the engine's thread -------------------------------------------------------------------------------------
 
@@ -478,10 +495,10 @@ class Engine:
             self._give_up()
 
     def _give_up(self) -> None:
+        self._is_closed = True
         for each in (self._store, self._registry):
             with suppress(StoreFailed):  # it is what broke the engine
                 each.close()
-        self._is_closed = True
         self._polling.clear()  # whoever serves them, having been posted, finds nobody
         for answer in tuple(self._unanswered):
             answer.settle(self._raise_closed)
@@ -505,30 +522,53 @@ class Engine:
         for follower in self._following.pop(arn, ()):
             follower.give(None)
         if step.changes.status.is_terminal:
-            self._cases.pop(arn, None)
+            self._ends += 1
+            if step.changes.status is ExecutionStatus.SUCCEEDED:  # else it may be redriven
+                self._cases.pop(arn, None)
             for answer in self._waiting.pop(arn, ()):
                 answer.give(self._result(execution))
         if self._polling and any(isinstance(effect, InvokeTask) for effect in step.effects):
             self._host.post(self._serve_pollers)
 
-    def _look_around(self) -> None:
+    def _enlist(self, waiting: "dict[str, builtins.list[Answer[T]]]", arn: str, answer: Answer[T]) -> None:
+        """Among those who wait for something of an execution, until they wait no more."""
+        waiting.setdefault(arn, []).append(answer)
+
+        def strike_off() -> None:
+            if answer in waiting.get(arn, ()):
+                waiting[arn].remove(answer)
+                if not waiting[arn]:
+                    del waiting[arn]
+
+        answer.add_done_callback(lambda it: self._host.post(strike_off) if it.cancelled() else None)
+
+    def _look_around(self, has_news: bool) -> None:
         """What other processes have brought about, and what they have left."""
+        if has_news:
+            self._see_to_the_executions_of_others()
+            self._serve_pollers()
+        now = monotonic()
+        if now - self._adopted_at > SECONDS_BETWEEN_ADOPTIONS:
+            self._adopted_at = now
+            self._adopt()
+        if now - self._pruned_at > SECONDS_BETWEEN_PRUNINGS or self._ends > ENDED_BETWEEN_PRUNINGS:
+            self._pruned_at, self._ends = now, 0
+            self._retention.apply(self._store, self._host.clock.now())
+
+    def _see_to_the_executions_of_others(self) -> None:
         for arn in [arn for arn in self._waiting if not self._host.worker.carries(arn)]:
-            execution = self._store.describe(arn)
+            try:
+                execution = self._store.describe(arn)
+            except CallerError as gone:
+                for answer in self._waiting.pop(arn):
+                    answer.fail(gone)
+                continue
             if execution.status.is_terminal:
                 for answer in self._waiting.pop(arn):
                     answer.give(self._result(execution))
         for arn in [arn for arn in self._following if not self._host.worker.carries(arn)]:
             for follower in self._following.pop(arn):
                 follower.give(None)
-        self._serve_pollers()
-        now = monotonic()
-        if now - self._adopted_at > SECONDS_BETWEEN_ADOPTIONS:
-            self._adopted_at = now
-            self._adopt()
-        if now - self._pruned_at > SECONDS_BETWEEN_PRUNINGS:
-            self._pruned_at = now
-            self._retention.apply(self._store, self._host.clock.now())
 
     def _adopt(self) -> None:
         for found in self._store.adopt():
@@ -539,6 +579,9 @@ class Engine:
         for arn, waiting in tuple(self._polling.items()):
             while waiting:
                 answer, worker_name = waiting[0]
+                if answer.done():  # whoever asked has gone
+                    waiting.popleft()
+                    continue
                 if not self._store.has_activity_task(arn):
                     break
                 waiting.popleft()

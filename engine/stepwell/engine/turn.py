@@ -62,6 +62,10 @@ LAST_EVENTS = {
 NO_FAILURE = Failure()
 
 
+LONG = 1_000
+"""Characters. A longer text counts as so many events: it is as much to be laid down."""
+
+
 class HistoryFull(Exception):
     """The execution has reached the maximum number of history events."""
 
@@ -197,6 +201,8 @@ class Turn:
             frame.entered_event = frame.previous = entered
             frame.entered_at = self.at
             frame.retries = ()
+            if len(frame.text) > LONG:
+                self._pause_at -= len(frame.text) // LONG
             if not self._behave(frame, node):
                 return
             if ready or self.next_event_id > self._pause_at:

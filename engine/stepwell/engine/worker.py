@@ -12,6 +12,7 @@ time from real time.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeVar, assert_never
@@ -146,6 +147,7 @@ class Worker:
         self._active: OrderedDict[str, Active] = OrderedDict()
         self._events: deque[Callable[[], None]] = deque()
         self._gathered: list[tuple[Execution, Step, Done | None]] = []
+        self._laid_down: list[Done] = []
         self._drives: deque[Callable[[], None]] = deque()
         self._attempts: dict[str, Attempt] = {}
         self._alarms: list[Alarm] = []
@@ -195,6 +197,15 @@ class Worker:
             else:
                 self._perform(arn, each.task)
 
+    def once_laid_down(self, done: Done) -> None:
+        """Lets `done` know when everything is laid down that was told so far."""
+        self._events.append(lambda: self._laid_down.append(done))
+
+    def in_memory(self, arn: str) -> Execution | None:
+        """The execution as it stands here, laid down or not, where this worker has it in memory."""
+        active = self._active.get(arn)
+        return None if active is None else active.execution
+
     def carries(self, arn: str) -> bool:
         """Whether this worker carries the execution on."""
         return arn in self._timers
@@ -230,10 +241,10 @@ class Worker:
             if self._events or self._drives:
                 self._take_in()
                 self._lay_down()
+                self._evict()
                 for _ in range(len(self._drives)):
                     self._drives.popleft()()
             elif not self._ring(self._clock.now()):
-                self._evict()
                 return self._next_due()
             if rounds is not None:
                 rounds -= 1
@@ -271,8 +282,8 @@ class Worker:
         fact = event(at=self._clock.now(), entropy=self._entropy(), missing=missing, **facts)
         made = step(program, execution, fact)
         if made is None:
-            if execution.status.is_terminal and not self._gathered:
-                self._forget(arn)  # it was taken over to be redriven, and could not be
+            if execution.status.is_terminal:
+                self._forget(arn)  # it had ended when it was taken over
             if done:
                 done(False)
             return
@@ -317,7 +328,7 @@ class Worker:
         self._active.move_to_end(arn)
 
     def _evict(self) -> None:
-        """Only what is laid down may go."""
+        """Everything is laid down, or with the store, at this moment."""
         while len(self._active) > KEPT_IN_MEMORY:
             self._active.popitem(last=False)
 
@@ -331,6 +342,9 @@ class Worker:
         """Lays down what was gathered, and lets the world see it."""
         gathered = self._gathered
         lost = self._store.flush()
+        told, self._laid_down = self._laid_down, []
+        for tell in told:
+            tell(True)
         if not gathered:
             return
         self._gathered = []
@@ -368,10 +382,12 @@ class Worker:
                 if token in self._attempts:
                     self._cancel(self._attempts[token])
             case SetTimer(timer=timer, due=due):
-                self._timers[arn].add(timer)
-                self._set_alarm(due, arn, timer)
+                if arn in self._timers:
+                    self._timers[arn].add(timer)
+                    self._set_alarm(due, arn, timer)
             case CancelTimer(timer=timer):
-                self._timers[arn].discard(timer)
+                if arn in self._timers:
+                    self._timers[arn].discard(timer)
             case FinishExecution():
                 self._forget(arn)
                 self._tell_of_end(arn)
@@ -380,6 +396,8 @@ class Worker:
 
     def _cancel(self, attempt: Attempt) -> None:
         """Gives the task up, and lets its exchange cancel what it began."""
+        if attempt.turn == 0 and attempt.task.submitted is not None:
+            self._drive(attempt, 0, None, None)  # its first half was performed by another host: it must come to know
         if attempt.give_up:
             attempt.give_up()
         attempt.is_cancelled = True
@@ -433,10 +451,15 @@ class Worker:
                     except CallerError as fault:
                         error = fault
                 case AwaitExecution(arn):
-                    self._await_execution(attempt, arn)
+                    try:
+                        self._await_execution(attempt, arn)
+                    except ExecutionDoesNotExist as fault:  # pruned, or an Express one whose host died
+                        error = fault
+                        continue
                     return
                 case StopExecution(arn):
-                    self.stop(arn)
+                    with suppress(ExecutionDoesNotExist):
+                        self.stop(arn)
                 case _ if attempt.is_cancelled:
                     pass  # nobody hears it
                 case _:
@@ -464,6 +487,9 @@ class Worker:
             self._tell_of_end(arn)
         if arn in self._waiting_for and not self.carries(arn) and (found := self._store.claim(arn)) is not None:
             self.take_over(found)  # its host is gone
+            if self._store.describe(arn).status.is_terminal:  # it has ended it just before
+                self._forget(arn)
+                self._tell_of_end(arn)
 
     def _wait_no_more(self, arn: str, attempt: Attempt) -> None:
         waiting = self._waiting_for.get(arn, [])
@@ -474,9 +500,17 @@ class Worker:
 
     def _tell_of_end(self, arn: str) -> None:
         """Lets the tasks know that wait for the end of this execution, if that has come."""
-        if arn in self._waiting_for and (execution := self._store.describe(arn)).status.is_terminal:
+        if arn not in self._waiting_for:
+            return
+        told: Execution | None = None
+        fault: ExecutionDoesNotExist | None = None
+        try:
+            told = self._store.describe(arn)
+        except ExecutionDoesNotExist as gone:
+            fault = gone
+        if told is None or told.status.is_terminal:
             for attempt in self._waiting_for.pop(arn):
-                self._drives.append(partial(self._drive, attempt, attempt.turn, execution, None))
+                self._drives.append(partial(self._drive, attempt, attempt.turn, told, fault))
 
     def stop(self, arn: str, failure: Failure = NO_REASON, done: Done | None = None) -> None:
         """Has an execution stopped, whoever carries it on."""

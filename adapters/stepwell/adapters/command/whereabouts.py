@@ -13,6 +13,7 @@ that were entered and not left: the first of them, in the order of their paths, 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from stepwell.engine.execution import parent_of
 from stepwell.engine.history import HistoryEvent
@@ -48,7 +49,8 @@ class Whereabouts:
         kind, is_of_state, _ = event.type.partition("State")
         if event.type.endswith("StateEntered") and event.details:
             self._states[path] = event.details["name"]
-            self._entries.add(event.id)
+            if kind in CONTAINERS:
+                self._entries.add(event.id)
             self._entered[path] = kind
         elif event.type.endswith("StateExited"):
             self._leave(path, kind)
@@ -123,9 +125,21 @@ class Whereabouts:
     def _aborted(self, event: HistoryEvent, before: str) -> str:
         """A state without a name: in an iteration that the event before has named, or in some branch of a Parallel."""
         at = self._torn_down[1] if event.previous_event_id == self._torn_down[0] else ""
-        if event.type in ("MapStateAborted", "ParallelStateAborted"):
+        if event.type == "MapStateAborted":
             return self._container_ended(event.type, at or before, "")
+        if event.type == "ParallelStateAborted":
+            return self._parallel_aborted(at, before)
         return at or next((at for at in _outwards(before) if at in self._containers), before)
+
+    def _parallel_aborted(self, at: str, before: str) -> str:
+        """The next Parallel that is torn down: not one around the failure, and inner ones before outer ones."""
+        failing = set(_outwards(before))
+        others = {path for path, (_, kind) in self._containers.items() if kind == "Parallel" and path not in failing}
+        path = next((path for path in (*_outwards(at), *sorted(others, key=_inner_first)) if path in others), None)
+        if path is None:
+            return at or before
+        del self._containers[path]
+        return path
 
     def _iteration(self, event: HistoryEvent, before: str, name: str) -> str:
         is_torn_down = event.type.endswith(("Failed", "Aborted"))
@@ -173,6 +187,10 @@ def invocations(events: Iterable[HistoryEvent]) -> tuple[Counter[str], dict[str,
             latest[path] = counts[state]
             counts[state] += 1
     return counts, latest
+
+
+def _inner_first(path: str) -> list[float]:
+    return [*map(int, path.split("/")[1:]), inf]
 
 
 def _outwards(path: str) -> Iterator[str]:

@@ -43,7 +43,7 @@ class LocalHost:
         compile: Compile = cannot_compile,
         launch: Launch = cannot_launch,
         missing: Missing | None = None,
-        look_around: Callable[[], None] | None = None,
+        look_around: Callable[[bool], None] | None = None,
     ) -> None:
         self.clock = clock or SystemClock()
         self.store = store
@@ -118,10 +118,11 @@ class LocalHost:
         if now - self._looked_at < SECONDS_BETWEEN_LOOKS:
             return
         self._looked_at = now
-        if self.store.has_news():
+        has_news = self.store.has_news()
+        if has_news:
             self.worker.look_around()
         if self._look_around:
-            self._look_around()
+            self._look_around(has_news)
 
     def _next_action(self, due: int | None) -> Callable[[], None] | None:
         """What was posted before the next timer is due; None when the time has come, or the time to look around."""

@@ -72,6 +72,9 @@ def _perform(task: InvokeTask, called: Any) -> Exchange:
         except TaskCancelled:
             yield StopExecution(arn)
             return
+        except CallerError as fault:
+            yield Failure(names.TASK_FAILED, str(fault))
+            return
         about = _described(ended, parsed=called.pattern == "sync:2")
         if ended.status is ExecutionStatus.SUCCEEDED:
             yield Succeeded(dumps(about))

@@ -125,13 +125,13 @@ def start_execution(
     try:
         worker.start(program, execution, definition, settings=settings, is_unique=is_unique, done=done)
     except ExecutionAlreadyExists:
-        existing = store.describe(execution.arn)
+        existing = worker.in_memory(execution.arn) or store.describe(execution.arn)
         is_ours = execution.started_by is not None and existing.started_by == execution.started_by
         is_same = existing.status is ExecutionStatus.RUNNING and existing.input == execution.input
         if not (is_ours or is_same):
             raise
         if done:
-            done(True)
+            worker.once_laid_down(done)
         return existing
     return execution
 
@@ -157,11 +157,16 @@ def redrive_execution(worker: Worker, store: Store, arn: str, at: int, done: Don
     _, reason = redrive_status(store.describe(arn), at)
     if reason is not None:
         raise ExecutionNotRedrivable(f"Execution Not Redrivable: '{reason}'")
-    found = store.claim(arn)
-    if found is None:
-        raise ExecutionNotRedrivable("Execution Not Redrivable: 'Execution is RUNNING and cannot be redriven'")
+    busy = ExecutionNotRedrivable("Execution Not Redrivable: 'Execution is RUNNING and cannot be redriven'")
+    if worker.carries(arn) or (found := store.claim(arn)) is None:  # somebody redrives it at this moment
+        raise busy
+
+    def told(change: bool | Exception) -> None:
+        if done:
+            done(change or busy)
+
     worker.take_over(found)
-    worker.send(arn, ExecutionRedriven, done)
+    worker.send(arn, ExecutionRedriven, told)
 
 
 def answer_task(

@@ -18,6 +18,9 @@ OUTBOX = statements("outbox")
 
 Rows = list[Any]
 
+LARGEST_TEXT = 32 * 1024 * 1024
+"""Bytes. SQLite takes no text beyond a billion; well before that a statement is better divided."""
+
 
 class Batch:
     """Rows in the order of their statements' parameters; JSON within them as `msgspec.Raw`."""
@@ -46,9 +49,9 @@ class Batch:
         self._all(EXECUTIONS["carry_on"], self.carried_on)
         self._all(EXECUTIONS["add_to_journal"], self.journal)
         self._all(EXECUTIONS["clear_frames"], self.cleared_frames)
-        self._all(EXECUTIONS["remove_frames"], self.gone_frames)
+        self._each(EXECUTIONS["remove_frame"], self.gone_frames)
         self._all(EXECUTIONS["set_frames"], self.frames)
-        self._all(OUTBOX["remove_timers"], self.gone_timers)
+        self._each(OUTBOX["remove_timer"], self.gone_timers)
         self._all(OUTBOX["set_timers"], self.timers)
         self._all(OUTBOX["remove_tasks"], self.gone_tasks)
         self._all(OUTBOX["set_tasks"], self.tasks)
@@ -59,8 +62,15 @@ class Batch:
         self._all(OUTBOX["clear_letters"], self.cleared_letters)
 
     def _all(self, statement: str, values: Rows) -> None:
-        if values:
-            self._connection.execute(statement, {"rows": rows.encode(values).decode()})
+        if not values:
+            return
+        text = rows.encode(values)
+        if len(text) > LARGEST_TEXT and len(values) > 1:
+            half = len(values) // 2
+            self._all(statement, values[:half])
+            self._all(statement, values[half:])
+        else:
+            self._connection.execute(statement, {"rows": text.decode()})
 
     def _each(self, statement: str, values: Rows) -> None:
         if values:

@@ -8,6 +8,7 @@ a host that lives, nothing waits for a lease to run out, and no clock is asked.
 import os
 from contextlib import suppress
 from pathlib import Path
+from weakref import WeakSet
 
 try:
     import fcntl
@@ -16,12 +17,31 @@ except ImportError:  # Windows
     import msvcrt
 
 
+_every: "WeakSet[HostLocks]" = WeakSet()
+
+
+def _let_go() -> None:
+    for locks in tuple(_every):
+        locks.let_go()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
+
+
 class HostLocks:
     """The lock files beside a database. Locks belong to the open file, so two hosts of one process have two."""
 
     def __init__(self, database: Path) -> None:
         self._folder = database.with_name(f"{database.name}-hosts")
         self._held: int | None = None
+        _every.add(self)
+
+    def let_go(self) -> None:
+        """In a forked child: the lock is its parent's, and must go when the parent goes."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def hold(self, host: int) -> None:
         """Shows that this host lives, until `release` or the end of the process. Raises OSError."""

@@ -53,19 +53,18 @@ class SqliteRegistry:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        with self._lock:
+        with self._lock, explained(self._path):
             if self._connection.in_transaction:  # this thread's, which holds the lock
                 yield
                 return
-            with explained(self._path):
-                try:
-                    self._connection.execute("BEGIN IMMEDIATE")
-                    yield
-                    self._connection.execute("COMMIT")
-                except BaseException:
-                    with suppress(sqlite3.Error):  # the first fault is the one to tell of
-                        self._connection.execute("ROLLBACK")
-                    raise
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # the first fault is the one to tell of
+                    self._connection.execute("ROLLBACK")
+                raise
 
     def put(self, record: Record) -> None:
         self._execute(f"put_{NAMES[type(record)]}", _columns(record))

@@ -45,7 +45,7 @@ HOUSEKEEPING = statements("housekeeping")
 
 NOBODY: Set[str] = frozenset()
 
-TIDIED_AT_ONCE = 500
+TIDIED_AT_ONCE = PRUNED_AT_ONCE = 500
 
 DEFINITIONS_KEPT = 1_000
 
@@ -467,19 +467,21 @@ class SqliteStore(SqliteReader):
     def prune(self, *, stopped_before: int | None = None, keep: int | None = None, pretend: bool = False) -> int:
         """As in the port; with `pretend` nothing is removed."""
         self._forget_gone_hosts()
-        with self._transaction():
-            keys: set[int] = set()
-            if stopped_before is not None:
-                keys.update(
-                    key for (key,) in self._connection.execute(HOUSEKEEPING["stopped_before"], (stopped_before,))
-                )
-            if keep is not None:
-                keys.update(key for (key,) in self._connection.execute(HOUSEKEEPING["beyond"], (keep,)))
-            if pretend:
-                return len(keys)
-            for statement in ("execution", "journal", "archive", "frames", "timers", "tasks", "inbox"):
-                self._connection.executemany(HOUSEKEEPING[f"prune_{statement}"], [(key,) for key in keys])
-            if self._is_alone():  # others remember the rows of definitions
+        chosen: set[int] = set()
+        with explained(self.path):
+            for name, limit in (("stopped_before", stopped_before), ("beyond", keep)):
+                if limit is not None:
+                    chosen.update(key for (key,) in self._connection.execute(HOUSEKEEPING[name], (limit,)))
+        keys = sorted(chosen)
+        if pretend or not keys:
+            return len(keys)
+        for start in range(0, len(keys), PRUNED_AT_ONCE):  # others write in between
+            with self._transaction():
+                for statement in ("execution", "journal", "archive", "frames", "timers", "tasks", "inbox"):
+                    chunk = keys[start : start + PRUNED_AT_ONCE]
+                    self._connection.executemany(HOUSEKEEPING[f"prune_{statement}"], [(key,) for key in chunk])
+        if self._is_alone():  # others remember the rows of definitions
+            with self._transaction():
                 self._connection.execute(HOUSEKEEPING["prune_definitions"])
                 self._definitions.clear()
         return len(keys)

@@ -44,7 +44,8 @@ CREATE TABLE executions (
     host INTEGER
 );
 CREATE INDEX executions_by_machine ON executions (state_machine_arn);
-CREATE INDEX executions_by_status ON executions (status, state_machine_arn) WHERE status <> 'SUCCEEDED';
+CREATE INDEX executions_by_status ON executions (status) WHERE status <> 'SUCCEEDED';
+CREATE INDEX executions_by_end ON executions (stopped_at) WHERE stopped_at IS NOT NULL;
 CREATE INDEX executions_by_host ON executions (host) WHERE status = 'RUNNING';
 
 -- One row a step: the event that was taken in, and the history events that it made. The evidence, never replayed.

@@ -89,10 +89,8 @@ INSERT INTO frames (execution, path, frame)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(:rows)
 WHERE true ON CONFLICT (execution, path) DO UPDATE SET frame = excluded.frame
 
--- name: remove_frames
-DELETE FROM frames WHERE (execution, path) IN (
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:rows)
-)
+-- name: remove_frame
+DELETE FROM frames WHERE execution = ? AND path = ?
 
 -- name: clear_frames
 DELETE FROM frames WHERE execution IN (SELECT value FROM json_each(:rows))

@@ -13,10 +13,13 @@ ON CONFLICT (execution) DO UPDATE SET journal = excluded.journal
 DELETE FROM journal WHERE execution = ?
 
 -- name: stopped_before
-SELECT id FROM executions WHERE status <> 'RUNNING' AND (host IS NULL OR host NOT IN (SELECT id FROM hosts)) AND stopped_at < ?
+SELECT id FROM executions
+WHERE stopped_at < ? AND status <> 'RUNNING' AND (host IS NULL OR host NOT IN (SELECT id FROM hosts))
 
 -- name: beyond
-SELECT id FROM executions WHERE status <> 'RUNNING' AND (host IS NULL OR host NOT IN (SELECT id FROM hosts)) ORDER BY id DESC LIMIT -1 OFFSET ?
+SELECT id FROM executions
+WHERE status <> 'RUNNING' AND (host IS NULL OR host NOT IN (SELECT id FROM hosts))
+ORDER BY id DESC LIMIT -1 OFFSET ?
 
 -- name: prune_execution
 DELETE FROM executions WHERE id = ?

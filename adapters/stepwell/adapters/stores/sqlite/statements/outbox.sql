@@ -3,10 +3,8 @@ INSERT INTO timers (execution, name, due)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(:rows)
 WHERE true ON CONFLICT (execution, name) DO UPDATE SET due = excluded.due
 
--- name: remove_timers
-DELETE FROM timers WHERE (execution, name) IN (
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:rows)
-)
+-- name: remove_timer
+DELETE FROM timers WHERE execution = ? AND name = ?
 
 -- name: timers
 SELECT name, due FROM timers WHERE execution = ? ORDER BY due
@@ -22,8 +20,10 @@ SET token = excluded.token, request = excluded.request, asked_at = excluded.aske
     is_left_open = excluded.is_left_open, awaited_activity = excluded.awaited_activity
 
 -- name: remove_tasks
-DELETE FROM tasks WHERE (execution, path, token) IN (
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(:rows)
+DELETE FROM tasks WHERE id IN (
+    SELECT tasks.id FROM json_each(:rows)
+    CROSS JOIN tasks ON tasks.execution = json_extract(value, '$[0]') AND tasks.path = json_extract(value, '$[1]')
+    WHERE tasks.token = json_extract(value, '$[2]')
 )
 
 -- name: note_submitted

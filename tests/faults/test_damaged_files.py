@@ -16,7 +16,7 @@ from stepwell.adapters.stores.sqlite import FILE, SqliteReader, SqliteStore
 from stepwell.definitions.check import parse
 from stepwell.engine.errors import CallerError
 from stepwell.engine.program import compile_program
-from stepwell.local import Engine, EngineClosed, StoreFailed
+from stepwell.local import Engine, EngineClosed, Retention, StoreFailed
 from support import MACHINE_ARN, echoes
 
 ALL = os.environ.get("STEPWELL_FAULTS") == "all"
@@ -78,7 +78,7 @@ def check_what_is_left(path: Path, acknowledged: list[Acknowledged]) -> None:
             ids = [event.id for event in reader.history(arn)]
             assert ids[:event_count] == list(range(1, event_count + 1))
             assert len(ids) >= event_count
-    with Engine(path.parent, functions=FUNCTIONS, fast_forward=True) as engine:
+    with Engine(path.parent, functions=FUNCTIONS, fast_forward=True, retention=Retention()) as engine:
         assert {engine.wait(each.arn, 20).status for each in engine.list()} <= {"SUCCEEDED"}
 
 

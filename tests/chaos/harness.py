@@ -130,6 +130,7 @@ class Chaos:
                 self._come_to_an_end()
         finally:
             self._victims.close()
+            self._notes.close()
         return self.judge.violations
 
     @property

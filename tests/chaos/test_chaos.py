@@ -14,6 +14,7 @@ from chaos.harness import Chaos
 from chaos.machines import machine_of
 from chaos.sabotage import WAYS
 from chaos.undisturbed import Undisturbed, course_of, departures
+from stepwell.adapters.command.whereabouts import Whereabouts
 from stepwell.adapters.hosts.simulation import simulate
 from stepwell.engine.history import from_api
 from stepwell.engine.operations.executions import new_execution
@@ -69,6 +70,31 @@ def test_every_machine_that_is_to_end_by_itself_does(seed):
 
         if given.ending == "by itself":
             assert ended.stopped_at - ended.started_at < LONGEST_MILLISECONDS, given.definition
+
+
+def test_the_line_of_control_of_every_event_is_found(seed):
+    """Where its state stands in the definition, there it is."""
+    for given, execution in executions(seed, 150):
+        _, events = Undisturbed().run(given, given.definition, execution)
+        places = dict(places_of(given.definition))
+        whereabouts = Whereabouts()
+        for event in events:
+            path = whereabouts.path_of(event)
+            if event.type.endswith(("StateEntered", "StateExited")):
+                indices = [int(index) for index in path.split("/")[1:]]
+                place = places[event.details["name"]]
+                assert len(indices) == len(place), f"{given.name}: {event}"
+                assert all(branch in (index, None) for index, branch in zip(indices, place, strict=True)), event
+
+
+def places_of(scope, place=()):
+    """The states of a scope, each with the branches around it; None for an iteration, which may be any."""
+    for name, state in scope["States"].items():
+        yield name, place
+        for index, branch in enumerate(state.get("Branches", ())):
+            yield from places_of(branch, (*place, index))
+        if "ItemProcessor" in state:
+            yield from places_of(state["ItemProcessor"], (*place, None))
 
 
 def test_a_history_from_which_any_event_is_missing_is_noticed(seed):

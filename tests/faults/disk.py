@@ -5,6 +5,7 @@ What fails is what SQLite stands on: the functions of the C library (disk.c). Ne
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -71,8 +72,8 @@ class FailingDisk:
         """Compiles into the folder. Raises CannotFail."""
         library = folder / "disk.so"
         compiler = shutil.which("cc") or shutil.which("gcc")
-        if sys.platform != "linux" or compiler is None:
-            raise CannotFail("a failing disk needs Linux and a C compiler")
+        if platform.libc_ver()[0] != "glibc" or compiler is None:
+            raise CannotFail("a failing disk needs glibc and a C compiler")
         subprocess.run([compiler, "-shared", "-fPIC", "-o", library, HERE / "disk.c", "-ldl", "-lpthread"], check=True)
         self._victims = subprocess.Popen(
             [sys.executable, "-W", "error", HERE / "victim.py"],

@@ -143,7 +143,7 @@ def test_all_that_sqlite_does_goes_through_the_disk(disk, tmp_path, job):
     remains = disk.run(tmp_path, job)
 
     for counted, count in zip(remains.told["counts"], COUNTS[job].values(), strict=True):
-        assert counted > count * 0.8
+        assert counted > count / 2
     assert (len(remains.started), len(remains.ended)) == (RUNS + 1, RUNS)
     check_what_is_left(tmp_path, remains)
 
@@ -158,14 +158,14 @@ def test_whoever_waits_is_told_and_what_was_acknowledged_is_there(disk, tmp_path
 
 def test_a_store_that_does_not_wait_for_the_disk_is_found_out(disk, tmp_path):
     """The power cut is one: what is expected of the store would not be true of a careless one."""
-    plan = Plan(WRITE, 300, Outcome.CUT_THE_POWER)
+    plan = Plan(WRITE, 200, Outcome.CUT_THE_POWER)
 
     assert lost(tmp_path, disk.run(tmp_path, "sync_rarely", plan=plan))
 
 
 @pytest.mark.parametrize(
     "plan",
-    [ERRORS["full"](130), ERRORS["full"](250), ERRORS["write-fails"](200), ERRORS["syncs-fail"](20)],
+    [ERRORS["full"](130), ERRORS["full"](200), ERRORS["write-fails"](180), ERRORS["syncs-fail"](18)],
     ids=["full", "full-later", "write-fails", "syncs-fail"],
 )
 def test_what_a_broken_engine_has_left_another_one_of_its_process_carries_on(disk, tmp_path, plan):
@@ -208,7 +208,7 @@ def test_a_first_page_that_was_written_in_part_is_no_hindrance(disk, tmp_path, s
 def kept(request, disk, tmp_path_factory):
     """A folder with executions: all of them in the database, or the latest in the WAL."""
     folder = tmp_path_factory.mktemp(request.param)
-    disk.run(folder, "carry_on", plan=DEATHS["killed-at-sync"](28 if request.param == "killed" else 1000))
+    disk.run(folder, "carry_on", plan=DEATHS["killed-at-sync"](18 if request.param == "killed" else 1000))
     assert (folder / "data" / f"{FILE}-wal").exists() == (request.param == "killed")
     return folder
 

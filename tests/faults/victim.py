@@ -32,9 +32,6 @@ SLEEPS = machine(Sleep=wait(Seconds=36_000), Add=task())
 FUNCTIONS = {"call": lambda value: value}
 RUNS = 5
 
-DISK = ctypes.CDLL(None)
-"""Where disk.c is found, preloaded."""
-
 
 class Victim:
     """What every victim has: a directory on the failing disk, and a file for what was acknowledged."""
@@ -88,7 +85,7 @@ class Victim:
     def carry_on_and_try_again(self) -> list[str]:
         """The same, and then, in the same process, on a disk that is well again, another engine with what is left."""
         assert how(self.carry_on)["fault"], "the disk was to fail"
-        DISK.disk_plan(b"/", 0, 0, 0, 0)
+        disk().disk_plan(b"/", 0, 0, 0, 0)
         with Engine(self.data, functions=FUNCTIONS, fast_forward=True) as engine:
             return [engine.wait(each.arn, 20).status for each in engine.list()]
 
@@ -116,6 +113,11 @@ def beginning_with(statement: str) -> Callable[[sqlite3.Connection, Path], None]
         check(connection, path)
 
     return set_up_and_check
+
+
+def disk() -> ctypes.CDLL:
+    """disk.c, preloaded."""
+    return ctypes.CDLL(None)
 
 
 def how(action: Callable[[], Any]) -> dict[str, Any]:
@@ -148,9 +150,9 @@ def suffer(folder: str, job: str, arguments: list[str], plan: list[int]) -> None
         os.dup2(os.open(os.path.join(folder, path), mode | os.O_CREAT | os.O_TRUNC), stream)
     faulthandler.dump_traceback_later(LONGEST_SECONDS, exit=True)
     victim = Victim(Path(folder, "data"), Path(folder, "acknowledged"))
-    DISK.disk_plan(os.fsencode(victim.data), *map(ctypes.c_long, plan))
+    disk().disk_plan(os.fsencode(victim.data), *map(ctypes.c_long, plan))
     went = how(lambda: getattr(victim, job)(*arguments))
-    counts = [DISK.disk_count(operation) for operation in range(3)]
+    counts = [disk().disk_count(operation) for operation in range(3)]
     print(json.dumps({**went, "waiters": victim.waiters, "counts": counts}), flush=True)
     del went
     gc.collect()  # what was not closed is told of now

@@ -9,7 +9,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -635,7 +635,12 @@ def _open(data: str | PathLike[str] | None) -> tuple[Store, Registry]:
     from stepwell.adapters.stores.sqlite import FILE, SqliteRegistry, SqliteStore  # pays who uses it
 
     path = Path(data) / FILE
-    return SqliteStore(path), SqliteRegistry(path)
+    with ExitStack() as undone:
+        store = SqliteStore(path)
+        undone.callback(store.close)
+        registry = SqliteRegistry(path)
+        undone.pop_all()
+    return store, registry
 
 
 def _finish(answer: Answer[T], change: bool | Exception, value: T) -> None:

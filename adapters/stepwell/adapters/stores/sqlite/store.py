@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -100,8 +100,6 @@ class SqliteStore(SqliteReader):
     is_shared = True
 
     def __init__(self, path: Path) -> None:
-        self._connection = connect(path)
-        super().__init__(path)
         self._host: int | None = None
         self._laid: dict[str, _Laid] = {}
         self._gathered: dict[str, _Gathered] = {}
@@ -109,7 +107,13 @@ class SqliteStore(SqliteReader):
         self._to_tidy: deque[int] = deque()
         self._definitions: dict[str, int] = {}
         self._data_version = 0
-        self.has_news()
+        with ExitStack() as undone:
+            self._connection = connect(path)
+            undone.callback(self._connection.close)
+            super().__init__(path)
+            undone.callback(super().close)
+            self.has_news()
+            undone.pop_all()
 
     # --- gathering --------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from chaos.harness import Chaos
 from chaos.sabotage import WAYS
 
+LONGEST_SHOWN = 2_000
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="chaos", description="Kills processes at random, and judges what is left.")
@@ -27,7 +29,7 @@ def main() -> int:
         print(f"{count:>8,}  {name}")
     print(f"{time.monotonic() - began:>8,.1f}  seconds")
     for violation in violations[:20]:
-        print(f"VIOLATION  {violation}")
+        print(f"VIOLATION  {violation[:LONGEST_SHOWN]}")
     if violations:
         print(f"{len(violations)} violations; what is left of the run is in {folder}")
         return 1

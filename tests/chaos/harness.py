@@ -95,8 +95,11 @@ class Victims:
 
     def _ask(self, *request: Any) -> Any:
         assert self._process.stdin and self._process.stdout, "both are pipes"
-        print(json.dumps(request), file=self._process.stdin, flush=True)
-        return json.loads(self._process.stdout.readline())
+        try:
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+            return json.loads(self._process.stdout.readline())
+        except (BrokenPipeError, json.JSONDecodeError) as fault:
+            raise RuntimeError(f"what forks the victims has itself ended, with {self._process.wait()}") from fault
 
 
 class Chaos:

@@ -7,6 +7,7 @@ taken after the file was read: what is noted from there on has happened later th
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import UnionType
 from typing import NamedTuple
 from zlib import crc32
 
@@ -55,7 +56,7 @@ class Judge:
         self._ended: dict[str, Execution] = {}
         self._told: dict[str, Told] = {}
         self._records: dict[str, Record] = {}
-        self._answered: dict[str, int] = {}
+        self._answered: set[str] = set()
         self._beaten: Counter[str] = Counter()
         self._stopped: set[str] = set()
         self._redriven: set[str] = set()
@@ -111,11 +112,14 @@ class Judge:
     def was_taken(self, token: str) -> bool:
         """Whether a task of an activity was given to somebody, who may have died before he could say so."""
         arn = tokens.address(token)[0]
-        is_known = arn in self._records and arn not in self._ended
-        return token in self.taken or (is_known and (self._is_started(arn, token) or self._is_being_taken(arn, token)))
+        record = self._records.get(arn)
+        events = [] if record is None else [event for _, event, _ in record.journal]
+        is_started = any(isinstance(event, TaskStarted) and event.token == token for event in events)
+        return is_started or (record is not None and self._count_letters(arn, TaskStarted, token) > 0)
 
     @property
     def running(self) -> list[str]:
+        """The executions that have not ended."""
         return [arn for arn in self._records if arn not in self._ended]
 
     def _machine(self, name: str) -> Machine:
@@ -168,15 +172,17 @@ class Judge:
             case "taken":
                 self.taken.add(about["token"])
             case "answered":
-                self._answered[about["token"]] = note.at
+                self._answered.add(about["token"])
             case "beaten":
                 self._beaten[about["token"]] += 1
             case "broken":
                 self.violations.append(f"victim {note.victim} is broken: {about['text']}")
             case "performed":
                 self._performances.setdefault(_key(note), []).append(note)
-            case "refused" | "closed":
-                self.counts[f"answers {note.what}" if note.what == "refused" else "closed in peace"] += 1
+            case "refused":
+                self.counts["answers refused"] += 1
+            case "closed":
+                self.counts["closed in peace"] += 1
 
     def _find_existing(self, evidence: Evidence) -> None:
         """What was started by a victim that was killed before it could say so, and had ended when it was to be started
@@ -203,45 +209,46 @@ class Judge:
                 self.violations.append(f"{arn} was said to have ended {status}: {now}")
 
     def _compare_acknowledged(self, evidence: Evidence) -> None:
-        for name, arn in self.started.items():
-            if arn not in evidence.executions:
-                self.violations.append(f"the start of {name} was acknowledged and is lost")
+        """What was acknowledged is in the file: it has had its effect, or it is under way in a letter."""
+        executions = evidence.executions
+        lost = [name for name, arn in self.started.items() if arn not in executions]
+        self.violations += [f"the start of {name} was acknowledged and is lost" for name in lost]
         self.violations += [f"{arn} was created and is lost" for arn in self._created - evidence.registered]
+        if lost:
+            return  # and with it all that was done to it
         for arn in self._stopped:
-            is_under_way = any(isinstance(each, ExecutionStopped) for each in self._letters(arn))
-            if evidence.executions[arn].status is not ExecutionStatus.ABORTED and not is_under_way:
+            if executions[arn].status is not ExecutionStatus.ABORTED and not self._count_letters(arn, ExecutionStopped):
                 self.violations.append(f"the stop of {arn} was acknowledged and is lost")
         for arn in self._redriven:
-            if not evidence.executions[arn].redrive_count:
+            if not executions[arn].redrive_count:
                 self.violations.append(f"the redrive of {arn} was acknowledged and is lost")
-        for token in self._answered:
-            letters = self._letters(tokens.address(token)[0])
-            told = self._told[tokens.address(token)[0]]
-            is_under_way = any(isinstance(each, TaskSucceeded | TaskFailed) and each.token == token for each in letters)
-            if token in told.open and not is_under_way:
-                self.violations.append(f"the answer for {tokens.address(token)} was acknowledged and is lost")
-        for token, beats in self._beaten.items():
-            arn = tokens.address(token)[0]
-            under_way = sum(isinstance(each, TaskHeartbeat) and each.token == token for each in self._letters(arn))
-            is_given_up = token not in self._told[arn].open and token not in self._told[arn].answers
-            if self._told[arn].beats.get(token, 0) + under_way < beats and not is_given_up:
-                self.violations.append(f"of {beats} heartbeats for {tokens.address(token)} one is lost")
-        for token in self.taken:
-            arn = tokens.address(token)[0]
-            is_known = self._is_started(arn, token) or self._is_being_taken(arn, token)
-            if token in self._told[arn].open and not is_known:
-                self.violations.append(f"that {tokens.address(token)} was taken is lost")
+        for token in (*self._answered, *self.taken, *self._beaten):
+            if tokens.address(token)[0] not in executions:
+                self.violations.append(f"the execution of {tokens.address(token)} is lost")
+            else:
+                self._compare_answers(token)
 
-    def _letters(self, arn: str) -> list:
-        return [] if arn in self._ended else self._records[arn].letters
+    def _compare_answers(self, token: str) -> None:
+        """That a task was answered, or taken, or lives. What was given up meanwhile needs none of it."""
+        arn, path = tokens.address(token)
+        told = self._told[arn]
+        if token not in told.open and token not in told.answers:
+            return
+        if (
+            token in self._answered
+            and token in told.open
+            and not self._count_letters(arn, TaskSucceeded | TaskFailed, token)
+        ):
+            self.violations.append(f"{arn}: an answer for {path!r} was acknowledged and is lost")
+        if token in self.taken and token in told.open and not self.was_taken(token):
+            self.violations.append(f"{arn}: that somebody has taken the task of {path!r} is lost")
+        if told.beats.get(token, 0) + self._count_letters(arn, TaskHeartbeat, token) < self._beaten[token]:
+            self.violations.append(f"{arn}: a heartbeat for {path!r} was acknowledged and is lost")
 
-    def _is_being_taken(self, arn: str, token: str) -> bool:
-        return any(isinstance(each, TaskStarted) and each.token == token for each in self._letters(arn))
-
-    def _is_started(self, arn: str, token: str) -> bool:
-        return any(
-            isinstance(event, TaskStarted) and event.token == token for _, event, _ in self._records[arn].journal
-        )
+    def _count_letters(self, arn: str, kind: type | UnionType, token: str | None = None) -> int:
+        """How many letters of this kind an execution has not opened."""
+        letters = [] if arn in self._ended else self._records[arn].letters
+        return sum(isinstance(each, kind) and token in (None, getattr(each, "token", None)) for each in letters)
 
     # --- nothing is done too early, and nothing again -----------------------------------------------------------------
 

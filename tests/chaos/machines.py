@@ -37,6 +37,8 @@ Definition = dict[str, Any]
 FOR_EVER = 86_400
 """Seconds: no run lasts that long."""
 
+TOKEN = {"token.$": "$$.Task.Token"}
+
 SECONDS_OF_WAITING = 3
 """How long the waits, retries and timeouts of one machine may take together."""
 
@@ -281,8 +283,7 @@ class Author:
         return self._caught(name, lambda catch: self._handed_over(name, {**limit, **catch}, by="nobody"))
 
     def _handed_over(self, name: str, fields: dict[str, Any], **plan: Any) -> dict[str, Any]:
-        given = {**self._given(name, **plan), "token.$": "$$.Task.Token"}
-        return task_(CALLBACK, Parameters=given, ResultPath="$.n", **fields)
+        return task_(CALLBACK, Parameters={**self._given(name, **plan), **TOKEN}, ResultPath="$.n", **fields)
 
     def _callback(self) -> States:
         name = self._name("Callback")
@@ -300,8 +301,10 @@ class Author:
 
     # --- nested executions --------------------------------------------------------------------------------------------
 
-    def _starting(self, name: str, pattern: str, child: str, **fields: Any) -> dict[str, Any]:
-        parameters = {"StateMachineArn": state_machine_arn(child), "Input": {"n.$": "$.n"}}
+    def _starting(
+        self, name: str, pattern: str, child: str, given: dict[str, Any] | None = None, **fields: Any
+    ) -> dict[str, Any]:
+        parameters = {"StateMachineArn": state_machine_arn(child), "Input": given or {"n.$": "$.n"}}
         if self._is_entered_once and self._is_likely(0.5):
             parameters["Name.$"] = f"States.Format('{{}}-{name}', $$.Execution.Name)"
         return task_(f"arn:aws:states:::states:startExecution{pattern}", Parameters=parameters, **fields)
@@ -309,6 +312,9 @@ class Author:
     def _nested(self) -> States:
         name = self._name("Nested")
         child = self._chance.choice(self._well)
+        if self._is_likely(0.25):
+            given = {**self._given(name, by=self._chance.choice(("outside", "victim")), beats=0), **TOKEN}
+            return {name: self._starting(name, ".waitForTaskToken", child, given, ResultPath="$.n")}
         pattern, selector = self._chance.choice(
             (("", None), (".sync", {"text.$": "$.Output"}), (".sync:2", {"n.$": "$.Output.n"}))
         )

@@ -16,7 +16,6 @@ from chaos.work import undisturbed
 from stepwell.adapters.command.whereabouts import Whereabouts
 from stepwell.adapters.hosts.simulation import Simulation
 from stepwell.adapters.runs import Machines, launcher, prepare
-from stepwell.adapters.tasks.executions import NestedExecutions
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.json_text import InvalidJson, loads
 from stepwell.engine.execution import Execution
@@ -34,6 +33,7 @@ DRAWN_ANEW = frozenset(
         "execution",
         "token",
         "requestId",
+        "stackTrace",
     }
 )
 """Members, wherever they are, whose values differ from one execution to the next."""
@@ -99,7 +99,7 @@ class Undisturbed:
         """The end and the history of an execution of a definition among those of the machine."""
         machines = self._machines.setdefault(machine.name, Machines(machine.children))
         host = Simulation(
-            NestedExecutions(undisturbed()),
+            undisturbed(),
             compile=machines.compile,
             launch=launcher(machines, lambda: host),
         )

@@ -43,7 +43,7 @@ from stepwell.engine.errors import (
 from stepwell.local import Engine, EngineClosed
 from support import ACTIVITY
 
-GRACE_SECONDS = 1.0
+GRACE_SECONDS = 2.0
 NOWHERE = ACTIVITY.replace(":activity:", ":execution:nothing:")
 """The ARN of an execution that is not there."""
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from zlib import crc32
 
 from stepwell.adapters.tasks.bindings import Bindings, BoundTasks
+from stepwell.adapters.tasks.executions import NestedExecutions
 from stepwell.adapters.tasks.functions import TaskError
 from stepwell.definitions.failure import Failure
 from stepwell.definitions.json_text import dumps, loads
@@ -35,9 +36,10 @@ Answer = int | Failure
 
 
 def given_in(task: InvokeTask) -> Given:
-    """The plan of a task and what goes with it."""
+    """The plan of a task and what goes with it, wherever its parameters hold that. A nested execution that is not
+    answered by a token has no plan."""
     parameters = loads(task.input)
-    return parameters.get("Payload", parameters) if isinstance(parameters, dict) else {}
+    return parameters.get("Payload") or parameters.get("Input") or parameters
 
 
 def result_of(given: Given) -> Answer:
@@ -99,10 +101,13 @@ def _told(answer: Answer) -> int:
 
 def undisturbed() -> Callable[[InvokeTask], Exchange]:
     """A `TaskHandler` for the simulation: the same results after the same times, answers from outside included."""
-    bound = BoundTasks(Bindings(Functions().bindings))
+    bound = NestedExecutions(BoundTasks(Bindings(Functions().bindings)))
 
     def perform(task: InvokeTask) -> Exchange:
         given = given_in(task)
+        if "plan" not in given:  # what an execution is started with
+            yield from bound(task)
+            return
         if isinstance(task.resource, Activity):
             yield Started(WORKER)
             yield Pause(0.01)

@@ -324,7 +324,7 @@ def test_an_engine_forgets_what_is_old(tmp_path):
         for name in ("first", "second", "third"):
             engine.wait(engine.start(machine(A=fail("x")), name=name), 10)
 
-        assert Retention(executions=2).apply(engine._store, 0) == 1
+        assert Retention(executions=2).apply(engine._runtime.store, 0) == 1
         assert [each.name for each in engine.list()] == ["third", "second"]
 
 
@@ -394,7 +394,7 @@ def test_whoever_waits_no_more_is_forgotten(engine):
         assert engine.get_activity_task(activity, timeout=0.001) is None
     engine.wait(engine.start(ADDS, {"n": 1}), 10)
 
-    assert (engine._waiting, engine._polling) == ({}, {})
+    assert engine._runtime.is_idle
 
 
 def test_a_child_in_memory_that_went_with_its_host_fails_the_task(tmp_path):

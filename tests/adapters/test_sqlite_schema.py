@@ -13,7 +13,7 @@ SCHEMA = (files("stepwell.adapters.stores.sqlite") / "schema.sql").read_text(enc
 def objects(connection):
     """Tables and indexes with what they were made by, without comments and layout."""
     found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'")
-    return {tuple(about): sql and " ".join(re.sub(r"--.*", "", sql).split()) for *about, sql in found}
+    return {tuple(about): sql and re.sub(r"--.*|\s", "", sql) for *about, sql in found}
 
 
 def written():

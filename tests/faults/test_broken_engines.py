@@ -40,7 +40,7 @@ def engine(tmp_path):
 def test_whoever_asks_a_broken_engine_hears_what_broke_it(engine):
     arn = engine.start(machine(A=pass_()), name="before")
     engine.wait(arn, 10)
-    engine._host.post(break_down)
+    engine._runtime.host.post(break_down)
 
     (error,) = told(lambda: engine.start(machine(A=pass_())))
     assert str(error.__cause__) == GONE
@@ -48,14 +48,14 @@ def test_whoever_asks_a_broken_engine_hears_what_broke_it(engine):
 
 
 def test_whoever_asks_in_the_moment_in_which_the_engine_ends_is_told(engine):
-    post = engine._host.post
+    post = engine._runtime.host.post
 
     def ends_first(action):
-        engine._host.post = post
+        engine._runtime.host.post = post
         engine.close()
         post(action)
 
-    engine._host.post = ends_first
+    engine._runtime.host.post = ends_first
 
     assert told(lambda: engine.start(machine(A=pass_())))
 
@@ -65,11 +65,11 @@ def test_an_engine_breaks_with_workers_who_wait_and_a_task_that_has_just_come(en
     activity = engine.create_activity("work")
 
     def break_down_with_a_task():
-        engine._host.post(engine._serve_pollers)
+        engine._runtime.host.post(engine._runtime.serve_pollers)
         break_down()
 
     def wait_for_work():
-        engine._host.post(lambda: engine._host.post(break_down_with_a_task))
+        engine._runtime.host.post(lambda: engine._runtime.host.post(break_down_with_a_task))
         engine.get_activity_task(activity)
 
     assert told(wait_for_work)

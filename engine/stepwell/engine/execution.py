@@ -114,6 +114,10 @@ class Execution(Struct, kw_only=True):
     """The version and the alias it was started through."""
     started_by: str | None = None
     """The token of the task that started it."""
+    trace_header: str | None = None
+    """Of X-Ray, as the caller gave it."""
+    test_case: str | None = None
+    """The test case of a mock configuration by which its tasks are answered."""
     status: ExecutionStatus = ExecutionStatus.RUNNING
     stopped_at: int | None = None
     output: str | None = None

@@ -60,6 +60,7 @@ from stepwell.engine.ports import (
     TaskHandler,
 )
 from stepwell.engine.program import Program
+from stepwell.engine.states.wait import WAIT
 
 E = TypeVar("E", bound=Event)
 
@@ -134,7 +135,9 @@ class Worker:
         compile: Compile = cannot_compile,
         launch: Launch = cannot_launch,
         missing: Missing | None = None,
+        wait_scale: float = 1.0,
     ) -> None:
+        """`wait_scale`: Wait states take so much of their time."""
         self._store = store
         self._clock = clock
         self._runner = runner
@@ -144,6 +147,7 @@ class Worker:
         self._compile = compile
         self._launch = launch
         self._missing = missing
+        self._wait_scale = wait_scale
         self._active: OrderedDict[str, Active] = OrderedDict()
         self._events: deque[Callable[[], None]] = deque()
         self._gathered: list[tuple[Execution, Step, Done | None]] = []
@@ -384,7 +388,7 @@ class Worker:
             case SetTimer(timer=timer, due=due):
                 if arn in self._timers:
                     self._timers[arn].add(timer)
-                    self._set_alarm(due, arn, timer)
+                    self._set_alarm(self._scaled(due, timer), arn, timer)
             case CancelTimer(timer=timer):
                 if arn in self._timers:
                     self._timers[arn].discard(timer)
@@ -393,6 +397,12 @@ class Worker:
                 self._tell_of_end(arn)
             case _:
                 assert_never(effect)
+
+    def _scaled(self, due: int, timer: str) -> int:
+        if self._wait_scale == 1.0 or not timer.startswith(f"{WAIT}:"):
+            return due
+        now = self._clock.now()
+        return now + round(max(0, due - now) * self._wait_scale)
 
     def _cancel(self, attempt: Attempt) -> None:
         """Gives the task up, and lets its exchange cancel what it began."""

@@ -44,6 +44,7 @@ class LocalHost:
         launch: Launch = cannot_launch,
         missing: Missing | None = None,
         look_around: Callable[[bool], None] | None = None,
+        wait_scale: float = 1.0,
     ) -> None:
         self.clock = clock or SystemClock()
         self.store = store
@@ -63,6 +64,7 @@ class LocalHost:
             compile=compile,
             launch=launch,
             missing=missing,
+            wait_scale=wait_scale,
         )
 
     def entropy(self) -> bytes:

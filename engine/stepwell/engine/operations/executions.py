@@ -80,6 +80,8 @@ def new_execution(
     type: StateMachineType = StateMachineType.STANDARD,
     is_synchronous: bool = False,
     started_by: str | None = None,
+    trace_header: str | None = None,
+    test_case: str | None = None,
 ) -> Execution:
     """An execution before its first step. Raises InvalidExecutionInput and InvalidName.
 
@@ -103,6 +105,8 @@ def new_execution(
         state_machine_version_arn=version_arn,
         state_machine_alias_arn=alias_arn,
         started_by=started_by,
+        trace_header=trace_header,
+        test_case=test_case,
     )
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 LONGEST = quotas.WAIT_SECONDS * 1000
 
 
+WAIT = "wait"
+"""What the timers of these states are for: it begins their names."""
+
+
 class WaitNode(Node):
     __slots__ = ("_seconds", "_timestamp")
 
@@ -32,7 +36,7 @@ class WaitNode(Node):
             raise Failed(RUNTIME, "Wait state delay is too long.")
         if due <= turn.at:
             return self.leave(turn, frame, None)
-        timer = turn.timer_name("wait", frame)
+        timer = turn.timer_name(WAIT, frame)
         frame.rest = AwaitingTimer(timer)
         turn.effects.append(SetTimer(timer=timer, due=due))
         return None

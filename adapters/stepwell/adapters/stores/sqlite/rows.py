@@ -58,6 +58,8 @@ FIRST = (
     "type",
     "is_synchronous",
     "started_by",
+    "trace_header",
+    "test_case",
     "input",
 )
 """The columns that never change, up to the definition's."""

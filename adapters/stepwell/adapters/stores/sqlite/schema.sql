@@ -44,7 +44,10 @@ CREATE TABLE executions (
     next_event_id INTEGER NOT NULL,
     timeout_timer TEXT,
     version INTEGER NOT NULL,
-    host INTEGER
+    host INTEGER,
+    -- added later
+    trace_header TEXT,
+    test_case TEXT
 );
 CREATE INDEX executions_by_machine ON executions (state_machine_arn);
 CREATE INDEX executions_by_status ON executions (status) WHERE status <> 'SUCCEEDED';

@@ -48,11 +48,11 @@ SELECT seq FROM sqlite_sequence WHERE name = 'executions'
 -- name: add_execution
 INSERT INTO executions (
     id, arn, name, state_machine_arn, state_machine_name, state_machine_version_arn, state_machine_alias_arn, role_arn,
-    type, is_synchronous, started_by, input, definition, settings, started_at,
+    type, is_synchronous, started_by, trace_header, test_case, input, definition, settings, started_at,
     status, stopped_at, output, error, cause, redrive_count, redriven_at, latest_at, next_event_id, timeout_timer,
     version, host
 ) VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 ) ON CONFLICT (arn) DO NOTHING
 
 -- name: lost

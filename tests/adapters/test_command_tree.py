@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from stepwell.adapters.command.tree import Mark, Row, Tree
-from stepwell.adapters.command.whereabouts import Whereabouts
+from stepwell.adapters.whereabouts import Whereabouts
 from stepwell.adapters.hosts.simulation import Simulation
 from stepwell.definitions.check import parse
 from stepwell.definitions.failure import Failure

@@ -45,7 +45,11 @@ def alias(name="PROD", state_machine_arn=MACHINE_ARN):
 
 
 def activity(name="work"):
-    return ActivityRecord(arn=f"arn:aws:states:us-east-1:{ACCOUNT}:activity:{name}", created_at=6)
+    return ActivityRecord(
+        arn=f"arn:aws:states:us-east-1:{ACCOUNT}:activity:{name}",
+        created_at=6,
+        encryption_configuration={"type": "AWS_OWNED_KEY"},
+    )
 
 
 CHANGES = [

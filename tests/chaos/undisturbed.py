@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from chaos.machines import Machine
 from chaos.work import undisturbed
-from stepwell.adapters.command.whereabouts import Whereabouts
+from stepwell.adapters.whereabouts import Whereabouts
 from stepwell.adapters.hosts.simulation import Simulation
 from stepwell.adapters.runs import Machines, launcher, prepare
 from stepwell.definitions.expressions import Json

@@ -15,6 +15,9 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from stepwell.engine.history import from_api
+from stepwell.engine.logs import log_lines, logging_of
+
 ISO = re.compile(r"[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?(?:\d\d)?)")
 TOKEN = re.compile(r"<[A-Za-z][^<>\s\"']*>")
 ENTERED_AT = re.compile(r"\(entered at the event id #(\d+)\)")
@@ -463,38 +466,27 @@ def _last_change(expected: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 
-FATAL = re.compile("Execution(Aborted|Failed|TimedOut)")
-ERROR = re.compile(rf"{FATAL.pattern}|FailStateEntered|EvaluationFailed|\w+(Failed|TimedOut|Aborted)")
-LEVELS = {"ALL": re.compile(r"\w+"), "ERROR": ERROR, "FATAL": FATAL, "OFF": re.compile(r"(?!)")}
-DATA = frozenset({"input", "output", "parameters", "assignedVariables"})
+NOT_RECORDED = ("execution_arn", "event_timestamp")
+"""Of a line: the execution was started with the ARN, and the recorder dropped the time."""
 
 
 def compare_logs(
     expected: Mapping[str, Any], history: Sequence[Event], machine: Mapping[str, Any], bindings: Bindings
 ) -> Difference | None:
     """The first difference between the log of a run and the recorded one: all of it, or its last event."""
-    configuration = machine.get("loggingConfiguration", {})
-    wanted = LEVELS[configuration.get("level", "OFF")]
-    includes_data = configuration.get("includeExecutionData", False)
-    lines = [_as_log(event, includes_data) for event in history if wanted.fullmatch(event["type"])]
+    if "log_events" not in expected and "end_event" not in expected:
+        return None
+    asked = logging_of(machine.get("loggingConfiguration", {}))
+    events = [from_api(row) for row in history]
+    lines = [] if asked is None else [_recorded(line) for line in log_lines(events, asked, execution_arn="")]
     if "log_events" in expected:
-        # The ARN is the harness's own: the execution was started with it.
-        recorded = [{k: v for k, v in row.items() if k != "execution_arn"} for row in expected["log_events"]]
-        difference = _in_order(recorded, lines, bindings, " of the log")
+        difference = _in_order([_recorded(row) for row in expected["log_events"]], lines, bindings, " of the log")
         if difference is not None:
             return difference
     if "end_event" in expected:
-        recorded = [{k: v for k, v in expected["end_event"].items() if k != "execution_arn"}]
-        return _in_order(recorded, lines[-1:], bindings, " at the end of the log")
+        return _in_order([_recorded(expected["end_event"])], lines[-1:], bindings, " at the end of the log")
     return None
 
 
-def _as_log(event: Event, includes_data: bool) -> dict[str, Any]:
-    hidden = set() if includes_data else {*DATA, *(f"{name}Details" for name in DATA)}
-    return {
-        "id": str(event["id"]),
-        "previous_event_id": str(event["previousEventId"]),
-        "type": event["type"],
-        "details": {key: value for key, value in details_of(event).items() if key not in hidden},
-        "redrive_count": "0",
-    }
+def _recorded(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if name not in NOT_RECORDED}

@@ -12,7 +12,8 @@ from stepwell.engine.operations.activities import (
     describe_activity,
     list_activities,
 )
-from stepwell.engine.operations.state_machines import create_alias, create_state_machine
+from stepwell.engine.operations.aliases import create_alias
+from stepwell.engine.operations.state_machines import create_state_machine
 from stepwell.engine.operations.tags import list_tags, tag_resource, untag_resource
 from support import ACTIVITY, MACHINE_ARN, machine, pass_
 

@@ -18,16 +18,9 @@ from stepwell.engine.errors import (
     TooManyTags,
     ValidationException,
 )
-from stepwell.engine.operations.state_machines import (
-    create_alias,
-    create_state_machine,
-    delete_state_machine,
-    describe_state_machine,
-    list_state_machines,
-    publish_version,
-    resolve,
-    update_state_machine,
-)
+from stepwell.engine.operations.aliases import create_alias
+from stepwell.engine.operations.state_machines import create_state_machine, delete_state_machine, describe_state_machine, list_state_machines, resolve, update_state_machine
+from stepwell.engine.operations.versions import publish_version
 from stepwell.engine.operations.tags import list_tags
 from support import ACTIVITY, CALLBACK, MACHINE_ARN, machine, pass_, task
 

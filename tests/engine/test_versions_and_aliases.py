@@ -6,6 +6,7 @@ import pytest
 
 from stepwell.adapters.stores.memory_registry import MemoryRegistry
 from stepwell.definitions.json_text import dumps
+from stepwell.engine import quotas
 from stepwell.engine.errors import (
     ConflictException,
     InvalidArn,
@@ -15,22 +16,9 @@ from stepwell.engine.errors import (
     StateMachineDoesNotExist,
     ValidationException,
 )
-from stepwell.engine.operations.state_machines import (
-    ALIASES,
-    VERSIONS,
-    create_alias,
-    create_state_machine,
-    delete_alias,
-    delete_version,
-    describe_alias,
-    describe_state_machine,
-    list_aliases,
-    list_versions,
-    publish_version,
-    resolve,
-    update_alias,
-    update_state_machine,
-)
+from stepwell.engine.operations.aliases import create_alias, delete_alias, describe_alias, list_aliases, update_alias
+from stepwell.engine.operations.state_machines import create_state_machine, describe_state_machine, resolve, update_state_machine
+from stepwell.engine.operations.versions import delete_version, list_versions, publish_version
 from support import MACHINE_ARN, machine, pass_
 
 MISSING = r"^Request references a resource that does not exist\.$"
@@ -155,15 +143,15 @@ def test_a_version_that_an_alias_refers_to_stays(registry):
 
 
 def test_a_state_machine_has_a_thousand_versions_at_most(registry):
-    for revision in range(3, VERSIONS + 1):
+    for revision in range(3, quotas.VERSIONS + 1):
         update(registry, revision, publish=True)
-    update(registry, VERSIONS + 1)
+    update(registry, quotas.VERSIONS + 1)
 
     with pytest.raises(ServiceQuotaExceededException):
         publish_version(registry, MACHINE_ARN, at=9)
 
     delete_version(registry, V1)
-    assert publish_version(registry, MACHINE_ARN, at=9).number == VERSIONS + 1
+    assert publish_version(registry, MACHINE_ARN, at=9).number == quotas.VERSIONS + 1
 
 
 # --- aliases ----------------------------------------------------------------------------------------------------------
@@ -280,7 +268,7 @@ def test_aliases_are_listed_by_name_and_by_version(registry):
 
 
 def test_a_state_machine_has_a_hundred_aliases_at_most(registry):
-    for number in range(ALIASES):
+    for number in range(quotas.ALIASES):
         alias(registry, name=f"a{number}")
 
     with pytest.raises(ServiceQuotaExceededException):

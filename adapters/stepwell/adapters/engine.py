@@ -26,7 +26,6 @@ from stepwell.engine.operations.activities import create_activity, delete_activi
 from stepwell.engine.operations.executions import checked_output
 from stepwell.engine.operations.state_machines import (
     create_state_machine,
-    delete_state_machine,
     describe_state_machine,
     update_state_machine,
 )
@@ -126,15 +125,8 @@ class Engine:
 
     @operation
     def delete_state_machine(self, arn: str) -> Answer[None]:
-        """Deletes a state machine; executions that run go on."""
-
-        runtime = self._runtime
-
-        def delete() -> None:
-            delete_state_machine(runtime.registry, arn)
-            runtime.machines.forget()
-
-        return runtime.at_once(delete)
+        """Deletes a state machine; executions of it that run are aborted, as on AWS."""
+        return self._runtime.at_once(lambda: self._runtime.delete_state_machine(arn))
 
     @operation
     def create_activity(self, name: str) -> Answer[str]:

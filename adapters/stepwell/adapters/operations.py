@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+U = TypeVar("U")
 Self = TypeVar("Self")
 
 
@@ -59,6 +60,13 @@ class Answer(Future[T]):
             return self.result()  # it is on its way
         return self.otherwise()
 
+    def then(self, shown: Callable[[T], U]) -> "Answer[U]":
+        """The answer with what is made of this one. Who gives it up gives this one up."""
+        made: Answer[U] = Answer(self.timeout, lambda: shown(self.instead()))
+        self.add_done_callback(lambda it: made.cancel() if it.cancelled() else made.settle(lambda: shown(it.result())))
+        made.add_done_callback(lambda it: self.cancel() if it.cancelled() else None)
+        return made
+
 
 class Bound(Generic[P, T]):
     """An operation of one object."""
@@ -69,27 +77,35 @@ class Bound(Generic[P, T]):
         functools.update_wrapper(self, method)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        answer = self._method(self._instance, *args, **kwargs)
-        if answer.timeout is not None:
-            wait((answer,), answer.timeout)
-            if not answer.done():
-                return answer.instead()
-        return answer.result()
+        return waited_for(self._method(self._instance, *args, **kwargs))
 
     async def aio(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for asynchronous code."""
-        import asyncio  # here, not above: it takes 25 ms, and who calls this has it already
+        return await arrived(self._method(self._instance, *args, **kwargs))
 
-        answer = self._method(self._instance, *args, **kwargs)
+
+def waited_for(answer: Answer[T]) -> T:
+    """What the answer holds, once it is there; blocks this thread."""
+    if answer.timeout is not None:
+        wait((answer,), answer.timeout)
         if not answer.done():
-            try:
-                await asyncio.wait_for(_arrival(answer), answer.timeout)
-            except TimeoutError:
-                return answer.instead()
-            except asyncio.CancelledError:
-                answer.cancel()
-                raise
-        return answer.result()
+            return answer.instead()
+    return answer.result()
+
+
+async def arrived(answer: Answer[T]) -> T:
+    """What the answer holds, once it is there. Who is cancelled while waiting gives the answer up."""
+    import asyncio  # here, not above: it takes 25 ms, and who calls this has it already
+
+    if not answer.done():
+        try:
+            await asyncio.wait_for(_arrival(answer), answer.timeout)
+        except TimeoutError:
+            return answer.instead()
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
+    return answer.result()
 
 
 def _arrival(answer: Answer[Any]) -> "asyncio.Future[None]":

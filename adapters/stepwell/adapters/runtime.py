@@ -42,10 +42,11 @@ from stepwell.engine.operations.executions import (
     stop_execution,
     take_activity_task,
 )
+from stepwell.engine.operations.state_machines import delete_state_machine, finish_deletion
 from stepwell.engine.ports import Exchange, Store, StoreFailed, TaskHandler
 from stepwell.engine.program import Program
-from stepwell.engine.registry import ActivityRecord, Registry
-from stepwell.engine.worker import Done, Observer
+from stepwell.engine.registry import ActivityRecord, Registry, StateMachineStatus
+from stepwell.engine.worker import Done
 
 T = TypeVar("T")
 
@@ -56,8 +57,11 @@ ENDED_BETWEEN_PRUNINGS = 1_000
 Shown = Callable[[Execution], T]
 """What whoever waits for an execution is to get of it."""
 
-CaseOf = Callable[[Execution], TaskHandler]
-"""What performs the tasks of an execution that was started with a test case."""
+CaseOf = Callable[["Runtime", Execution], TaskHandler]
+"""Finds what performs the tasks of an execution that was started with a test case, when it is carried on."""
+
+Onlooker = Callable[["Runtime", Execution, Step], None]
+"""Sees each step when it is laid down, on the runtime's thread."""
 
 
 class ActivityTask(Struct, frozen=True):
@@ -89,11 +93,11 @@ class Runtime:
         grace: float = 10.0,
         beside: TaskHandler | None = None,
         case_of: CaseOf | None = None,
-        observe: Observer | None = None,
+        onlooker: Onlooker | None = None,
         wait_scale: float = 1.0,
     ) -> None:
-        """`beside` performs what is bound to no function and starts no execution; `observe` sees each step on the
-        runtime's thread. `wait_scale`: Wait states take so much of their time."""
+        """`beside` performs what is bound to no function and starts no execution. `wait_scale`: Wait states take so much
+        of their time."""
         self.store, self.registry = _open(data)
         self.machines = Machines(state_machines, self.registry)
         nested = NestedExecutions() if beside is None else NestedExecutions(beside)
@@ -101,7 +105,7 @@ class Runtime:
         self._bindings = bindings
         self._case_of = case_of
         self._cases: dict[str, TaskHandler] = {}
-        self._observer = observe
+        self._onlooker = onlooker
         self._retention = retention or (IN_MEMORY if data is None else AS_ON_AWS)
         self._grace = grace
         self._unanswered: set[Answer[Any]] = set()
@@ -136,6 +140,22 @@ class Runtime:
     def is_idle(self) -> bool:
         """Whether nobody waits for anything of it."""
         return not (self._waiting or self._following or self._polling)
+
+    @property
+    def carried(self) -> int:
+        """How many executions it carries on."""
+        return len(self.host.worker.carried)
+
+    def release_pollers(self) -> None:
+        """Lets whoever waits for a task of an activity go without one: nobody is to wait for a server that ends."""
+
+        def release() -> None:
+            for waiting in self._polling.values():
+                for answer, _ in waiting:
+                    answer.give(None)
+            self.serve_pollers()
+
+        self.host.post(release)
 
     def now(self) -> int:
         """Milliseconds since the epoch."""
@@ -172,9 +192,8 @@ class Runtime:
             )
             if started is not execution:
                 return  # it runs already, and whoever has started it has seen to the rest
-            handler = mocks or self._case(execution)
-            if handler is not None:
-                self._cases[execution.arn] = handler
+            if mocks is not None:
+                self._cases[execution.arn] = mocks
             if when_started is not None:
                 when_started(execution)
 
@@ -237,9 +256,36 @@ class Runtime:
         """Aborts an execution. Raises ExecutionDoesNotExist."""
         return self._change(lambda done: stop_execution(self.host.worker, self.store, arn, failure, done), shown)
 
-    def redrive(self, arn: str, *, shown: Callable[[], T]) -> Answer[T]:
+    def redrive(self, arn: str, *, client_token: str | None = None, shown: Callable[[], T]) -> Answer[T]:
         """Lets an execution go on where it failed. Raises ExecutionDoesNotExist and ExecutionNotRedrivable."""
-        return self._change(lambda done: redrive_execution(self.host.worker, self.store, arn, self.now(), done), shown)
+        worker = self.host.worker
+        return self._change(
+            lambda done: redrive_execution(worker, self.store, arn, self.now(), done, client_token=client_token), shown
+        )
+
+    def _finish_deletion(self, machine_arn: str) -> None:
+        """Aborts the executions of a state machine that is being deleted, and then deletes it for good."""
+
+        def stop_all() -> None:
+            running = self.store.executions(state_machine_arn=machine_arn, status=ExecutionStatus.RUNNING)
+            for execution in running:
+                self.stop(execution.arn, shown=_nothing).add_done_callback(lambda _: self.host.post(look_again))
+            if not running:
+                look_again()
+
+        def look_again() -> None:
+            if not self.store.executions(state_machine_arn=machine_arn, status=ExecutionStatus.RUNNING, limit=1):
+                finish_deletion(self.registry, machine_arn)
+
+        self.host.post(stop_all)
+
+    def delete_state_machine(self, arn: str) -> None:
+        """Deletes a state machine at once, or as soon as its executions are aborted. Raises InvalidArn."""
+        running = self.store.executions(state_machine_arn=arn, status=ExecutionStatus.RUNNING, limit=1)
+        delete_state_machine(self.registry, arn, has_executions=bool(running))
+        self.machines.forget()
+        if running:
+            self._finish_deletion(arn)
 
     # --- tasks ------------------------------------------------------------------------------------------------------
 
@@ -333,6 +379,7 @@ class Runtime:
         try:
             with open_for_answers(self.host):
                 self._adopt()
+                self._finish_deletions()
                 self.host.work(self._closing.is_set)
                 self.host.drain(self._grace if self.store.is_shared else 0)
         except BaseException as error:  # noqa: BLE001 - a bug of ours, or of the disk: whoever waits must hear of it
@@ -340,6 +387,12 @@ class Runtime:
         finally:
             self.host.close()
             self._give_up()
+
+    def _finish_deletions(self) -> None:
+        """Those that another process has begun, and whose end it has not seen."""
+        for machine in self.registry.state_machines():
+            if machine.status is StateMachineStatus.DELETING:
+                self._finish_deletion(machine.arn)
 
     def _give_up(self) -> None:
         self._is_closed = True
@@ -355,7 +408,7 @@ class Runtime:
         return self._cases.get(task.execution_arn, self.tasks)(task)
 
     def _case(self, execution: Execution) -> TaskHandler | None:
-        return None if execution.test_case is None or self._case_of is None else self._case_of(execution)
+        return None if execution.test_case is None or self._case_of is None else self._case_of(self, execution)
 
     def _missing(self, execution: Execution, program: Program) -> tuple[str, ...]:
         """The activities of a program that nobody has created, and whose tasks no function performs."""
@@ -369,8 +422,8 @@ class Runtime:
 
     def _observe(self, execution: Execution, step: Step) -> None:
         arn = execution.arn
-        if self._observer is not None:
-            self._observer(execution, step)
+        if self._onlooker is not None:
+            self._onlooker(self, execution, step)
         for follower in self._following.pop(arn, ()):
             follower.give(None)
         if step.changes.status.is_terminal:

@@ -1,15 +1,29 @@
-"""Amazon resource names of state machines and executions."""
+"""Amazon resource names: of what Step Functions keeps, and what is in them."""
 
+from stepwell.definitions import resources
 from stepwell.definitions.model import StateMachineType
+from stepwell.engine.errors import InvalidArn
 
-PARTITION = "aws"
 DEFAULT_REGION = "us-east-1"
 DEFAULT_ACCOUNT = "123456789012"
 DEFAULT_ROLE = f"arn:aws:iam::{DEFAULT_ACCOUNT}:role/StepwellRole"
 
+PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov", "us-iso": "aws-iso", "us-isob": "aws-iso-b"}
+"""By how the names of their regions begin. All others are in `aws`."""
+
+
+def within(region: str = DEFAULT_REGION, account: str = DEFAULT_ACCOUNT) -> str:
+    """How the ARNs of an account in a region begin, up to the kind of resource."""
+    place = region.rpartition("-")[0].rpartition("-")[0]
+    return f"arn:{PARTITIONS.get(place, 'aws')}:states:{region}:{account}:"
+
 
 def state_machine_arn(name: str, region: str = DEFAULT_REGION, account: str = DEFAULT_ACCOUNT) -> str:
-    return f"arn:{PARTITION}:states:{region}:{account}:stateMachine:{name}"
+    return f"{within(region, account)}stateMachine:{name}"
+
+
+def activity_arn(name: str, region: str = DEFAULT_REGION, account: str = DEFAULT_ACCOUNT) -> str:
+    return f"{within(region, account)}activity:{name}"
 
 
 def execution_arn(machine_arn: str, name: str, kind: StateMachineType, unique: str) -> str:
@@ -18,3 +32,25 @@ def execution_arn(machine_arn: str, name: str, kind: StateMachineType, unique: s
     if kind is StateMachineType.EXPRESS:
         return f"{start}:express:{machine}:{name}:{unique}"
     return f"{start}:execution:{machine}:{name}"
+
+
+def checked(arn: str, *kinds: str) -> str:
+    """The ARN of a resource of one of these kinds (`stateMachine`, `execution`); raises InvalidArn."""
+    found = resources.ARN.fullmatch(arn)
+    if found is None or found["service"] != "states":
+        raise InvalidArn(f"Invalid Arn: 'Invalid ARN prefix: {arn}'")
+    kind = found["rest"].partition(":")[0]
+    if kind not in kinds:
+        raise InvalidArn(f"Invalid Arn: 'Resource type not valid in this context: {kind}'")
+    return arn
+
+
+def name_in(arn: str) -> str:
+    """The last part of an ARN: the name of a state machine, activity or alias, the number of a version."""
+    return arn.rpartition(":")[2]
+
+
+def machine_in(arn: str) -> str:
+    """The ARN of the state machine in that of one of its versions or aliases; that of a state machine is its own."""
+    start, kind, rest = arn.partition(":stateMachine:")
+    return start + kind + rest.partition(":")[0]

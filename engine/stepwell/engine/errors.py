@@ -1,10 +1,12 @@
 """The caller's errors, named as AWS names them.
 
 CallerError
-    ActivityDoesNotExist   ConflictException   ExecutionAlreadyExists   ExecutionDoesNotExist   ExecutionNotRedrivable
-    InvalidArn   InvalidDefinition   InvalidExecutionInput   InvalidName   InvalidOutput   InvalidToken
-    MissingRequiredParameter   ResourceNotFound   ServiceQuotaExceededException   StateMachineAlreadyExists
-    StateMachineDeleting   StateMachineDoesNotExist   TaskTimedOut   TooManyTags   ValidationException
+    ActivityAlreadyExists   ActivityDoesNotExist   ConflictException   ExecutionAlreadyExists   ExecutionDoesNotExist
+    ExecutionNotRedrivable   InvalidArn   InvalidDefinition   InvalidEncryptionConfiguration   InvalidExecutionInput
+    InvalidLoggingConfiguration   InvalidName   InvalidOutput   InvalidToken   MissingRequiredParameter
+    ResourceNotFound   ServiceQuotaExceededException   StateMachineAlreadyExists   StateMachineDeleting
+    StateMachineDoesNotExist   StateMachineTypeNotSupported   TaskTimedOut   TooManyTags   UnknownOperationException
+    ValidationException
 """
 
 
@@ -14,6 +16,10 @@ class CallerError(Exception):
     @property
     def code(self) -> str:
         return type(self).__name__
+
+
+class ActivityAlreadyExists(CallerError):
+    pass
 
 
 class ActivityDoesNotExist(CallerError):
@@ -44,7 +50,15 @@ class InvalidDefinition(CallerError):
     """What an execution was to be started of cannot be run."""
 
 
+class InvalidEncryptionConfiguration(CallerError):
+    pass
+
+
 class InvalidExecutionInput(CallerError):
+    pass
+
+
+class InvalidLoggingConfiguration(CallerError):
     pass
 
 
@@ -85,6 +99,13 @@ class StateMachineDoesNotExist(CallerError):
     pass
 
 
+class StateMachineTypeNotSupported(CallerError):
+    """An operation that Express machines do not have, or Standard ones."""
+
+    def __init__(self) -> None:
+        super().__init__("This operation is not supported by this type of state machine")
+
+
 class TaskTimedOut(CallerError):
     """Nobody waits for the task any more: it was answered, timed out, or went with its execution."""
 
@@ -94,6 +115,10 @@ class TaskTimedOut(CallerError):
 
 class TooManyTags(CallerError):
     pass
+
+
+class UnknownOperationException(CallerError):
+    """The API has no such operation."""
 
 
 class ValidationException(CallerError):

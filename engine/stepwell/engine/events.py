@@ -34,6 +34,8 @@ class ExecutionStopped(Fact, frozen=True):
 class ExecutionRedriven(Fact, frozen=True):
     """Somebody asked for an execution that did not succeed to go on where it failed."""
 
+    client_token: str | None = None
+
 
 class TaskStarted(Fact, frozen=True):
     """A worker took an activity task. Other tasks start by themselves."""

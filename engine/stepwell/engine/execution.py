@@ -125,6 +125,8 @@ class Execution(Struct, kw_only=True):
     cause: str | None = None
     redrive_count: int = 0
     redriven_at: int | None = None
+    redrive_token: str | None = None
+    """Of the client that asked for the last redrive: the same request again changes nothing."""
     is_synchronous: bool = False
     """Whether the caller of an Express execution waits for its end: its context object has no RedriveCount then."""
     latest_at: int = 0
@@ -150,6 +152,7 @@ class Execution(Struct, kw_only=True):
         self.cause = changes.cause
         self.redrive_count = changes.redrive_count
         self.redriven_at = changes.redriven_at
+        self.redrive_token = changes.redrive_token
         self.timeout_timer = changes.timeout_timer
         self.status = changes.status  # last, for whoever looks on from another thread
         self.version += 1
@@ -168,6 +171,7 @@ class Changes(Struct, kw_only=True):
     cause: str | None
     redrive_count: int
     redriven_at: int | None
+    redrive_token: str | None
     timeout_timer: str | None
 
 

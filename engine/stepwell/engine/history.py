@@ -57,6 +57,17 @@ def as_api(event: HistoryEvent) -> dict[str, Any]:
     return row
 
 
+DATA = frozenset({"input", "output", "parameters", "assignedVariables"})
+"""The members of details that hold what goes through an execution: JSON texts, of variables one for each name."""
+
+
+def without_data(event: HistoryEvent) -> HistoryEvent:
+    """The event without what went through the execution."""
+    if event.details is None:
+        return event
+    return event._replace(details={name: value for name, value in event.details.items() if name not in DATA})
+
+
 def from_api(row: Mapping[str, Any]) -> HistoryEvent:
     """The event that `as_api` gave this shape."""
     details = row.get(member_of(row["type"]))

@@ -69,7 +69,7 @@ def _take_in(turn: Turn, event: Event) -> bool:
         case ExecutionStopped():
             turn.end("abort", 0, event.failure)
         case ExecutionRedriven():
-            return redrive(turn)
+            return redrive(turn, event.client_token)
         case TaskStarted() | TaskSubmitted() | TaskSucceeded() | TaskFailed() | TaskHeartbeat():
             return _answer(turn, event)
         case TimersFired():

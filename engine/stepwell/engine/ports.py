@@ -267,10 +267,14 @@ class Store(Protocol):
         *,
         state_machine_arn: str | None = None,
         status: ExecutionStatus | None = None,
+        is_redriven: bool | None = None,
         limit: int | None = None,
         before: str | None = None,
     ) -> list[Execution]:
-        """Executions without their frames, the newest first; with `before` those that started before that ARN's."""
+        """Executions without their frames, the newest first; with `before` those that started before that ARN's.
+
+        `state_machine_arn` may be that of a version or an alias: then those that were started through it.
+        """
 
     def open_tasks(self, execution_arn: str | None = None) -> list[OpenTask]:
         """The tasks without an answer, the oldest first."""

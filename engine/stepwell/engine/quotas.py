@@ -28,3 +28,18 @@ WAIT_SECONDS = 2**31
 ERROR_CHARACTERS = 256
 CAUSE_CHARACTERS = 32_768
 """API model: SensitiveError, SensitiveCause."""
+
+VERSIONS = 1_000
+"""Of one state machine. API model, PublishStateMachineVersion."""
+
+ALIASES = 100
+"""Of one state machine. API model, CreateStateMachineAlias."""
+
+TAGS = 50
+"""Of one resource. Developer guide, quotas on tagging."""
+
+TOKEN_SECONDS = 24 * 3600
+"""How long the token of a list's next page holds. API model."""
+
+REDRIVE_TOKEN_SECONDS = 15 * 60
+"""How long a RedriveExecution with the same client token is the same request. API model."""

@@ -40,7 +40,7 @@ def _obstacle(execution: Execution, at: int) -> str | None:
     return None
 
 
-def redrive(turn: Turn) -> bool:
+def redrive(turn: Turn, client_token: str | None) -> bool:
     """Redrives the execution; returns whether it can be."""
     if _obstacle(turn.execution, turn.at) is not None:
         return False
@@ -50,7 +50,7 @@ def redrive(turn: Turn) -> bool:
     turn.stopped_at = turn.output = None
     turn.failure = NO_FAILURE
     turn.redrive_count += 1
-    turn.redriven_at = turn.at
+    turn.redriven_at, turn.redrive_token = turn.at, client_token
     redriven = turn.emit("ExecutionRedriven", turn.next_event_id - 1, {"redriveCount": turn.redrive_count})
     turn.begin_time()
     turn.resume("", redriven)

@@ -10,10 +10,9 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from stepwell.definitions import resources
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.model import StateMachineType
-from stepwell.engine.errors import InvalidArn
+from stepwell.engine.arns import name_in
 
 Configuration = dict[str, Json]
 """As callers give it, with AWS's defaults for what they leave out."""
@@ -87,26 +86,11 @@ class AliasRecord(Struct, frozen=True, kw_only=True):
 class ActivityRecord(Struct, frozen=True, kw_only=True):
     arn: str
     created_at: int
+    encryption_configuration: Configuration
 
     @property
     def name(self) -> str:
         return name_in(self.arn)
-
-
-def checked_arn(arn: str, *kinds: str) -> str:
-    """The ARN of a resource of one of these kinds (`stateMachine`, `activity`); raises InvalidArn."""
-    found = resources.ARN.fullmatch(arn)
-    if found is None or found["service"] != "states":
-        raise InvalidArn(f"Invalid Arn: 'Invalid ARN prefix: {arn}'")
-    kind = found["rest"].partition(":")[0]
-    if kind not in kinds:
-        raise InvalidArn(f"Invalid Arn: 'Resource type not valid in this context: {kind}'")
-    return arn
-
-
-def name_in(arn: str) -> str:
-    """The last part of an ARN: the name of a state machine, activity or alias, the number of a version."""
-    return arn.rpartition(":")[2]
 
 
 Record = StateMachineRecord | VersionRecord | AliasRecord | ActivityRecord
@@ -134,8 +118,10 @@ class Registry(Protocol):
     def remove(self, kind: type[R], arn: str) -> None:
         """Removes this one record, if it is there; not those that name it."""
 
-    def state_machines(self, *, limit: int | None = None, after: str | None = None) -> list[StateMachineRecord]:
-        """By name."""
+    def state_machines(
+        self, *, within: str = "", limit: int | None = None, after: str | None = None
+    ) -> list[StateMachineRecord]:
+        """By name; those whose ARN begins with `within`."""
 
     def versions(
         self, state_machine_arn: str, *, limit: int | None = None, after: str | None = None
@@ -147,8 +133,10 @@ class Registry(Protocol):
     ) -> list[AliasRecord]:
         """By name."""
 
-    def activities(self, *, limit: int | None = None, after: str | None = None) -> list[ActivityRecord]:
-        """By name."""
+    def activities(
+        self, *, within: str = "", limit: int | None = None, after: str | None = None
+    ) -> list[ActivityRecord]:
+        """By name; those whose ARN begins with `within`."""
 
     def tags(self, resource_arn: str) -> dict[str, str]: ...
 

@@ -90,6 +90,7 @@ class Turn:
         self.failure = Failure(execution.error, execution.cause)
         self.redrive_count = execution.redrive_count
         self.redriven_at = execution.redriven_at
+        self.redrive_token = execution.redrive_token
         self.timeout_timer = execution.timeout_timer
         self._ready: deque[tuple[Callable[[Turn, Frame], None], Frame]] = deque()
         is_standard = execution.type is StateMachineType.STANDARD
@@ -130,6 +131,7 @@ class Turn:
             cause=self.failure.cause,
             redrive_count=self.redrive_count,
             redriven_at=self.redriven_at,
+            redrive_token=self.redrive_token,
             timeout_timer=self.timeout_timer,
         )
 

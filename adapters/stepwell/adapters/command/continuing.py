@@ -15,19 +15,17 @@ from stepwell.adapters.command.executions import newest_first, parent_of
 from stepwell.adapters.command.output import CannotBeDone
 from stepwell.adapters.command.problems import described
 from stepwell.adapters.command.settings import Settings, machines_of, starts_executions, tasks_of
-from stepwell.adapters.command.whereabouts import invocations
 from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
 from stepwell.adapters.definition_files import UnreadableDefinition
 from stepwell.adapters.hosts.local import LocalHost
 from stepwell.adapters.runs import Machines, launcher
 from stepwell.adapters.stores.sqlite import SqliteRegistry, SqliteStore
 from stepwell.adapters.tasks.bindings import UnusableFunction
-from stepwell.adapters.tasks.mocks import InvalidMockConfig, Invocations
+from stepwell.adapters.tasks.mock_files import invocations_of
+from stepwell.adapters.tasks.mocks import InvalidMockConfig
 from stepwell.definitions.problems import InvalidDefinition
-from stepwell.engine import tokens
 from stepwell.engine.execution import Execution
 from stepwell.engine.lifecycles import ExecutionStatus
-from stepwell.engine.ports import OpenTask
 
 
 def settings_of(
@@ -86,7 +84,7 @@ def go_on(
     machine = machines.compile(store.definition(arn), execution.type).machine
     with _explained(), closing(SqliteRegistry(store.path)) as registry:
         configuration = read_configuration(Path(settings.directory))
-        known = _invocations_of(store, family) if settings.mock_config else None
+        known = invocations_of(store, family) if settings.mock_config else None
         tasks = tasks_of(settings, configuration, machine, machine_name, known)
         if starts_executions(machine):
             machines = machines_of(settings, configuration, machine_name, registry)
@@ -116,19 +114,3 @@ def _explained() -> Iterator[None]:
         raise CannotBeDone(f"{place}: {problem}") from None
     except (InvalidConfiguration, InvalidMockConfig, UnreadableDefinition, UnusableFunction) as fault:
         raise CannotBeDone(str(fault)) from None
-
-
-def _invocations_of(store: SqliteStore, family: list[str]) -> Invocations:
-    """How often the states of executions were invoked, and which of these the tasks are that are performed again."""
-    found = Invocations()
-    for arn in family:
-        counts, latest = invocations(store.history(arn))
-        for state, count in counts.items():
-            found.counts[arn, state] = count
-        for open_task in store.open_tasks(arn):
-            found.numbers[open_task.task.token] = _number_of(open_task, latest, counts[open_task.task.state])
-    return found
-
-
-def _number_of(open_task: OpenTask, latest: dict[str, int], count: int) -> int:
-    return latest.get(tokens.address(open_task.task.token)[1], count - 1)

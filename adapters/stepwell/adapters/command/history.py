@@ -11,9 +11,9 @@ import click
 from stepwell.adapters.command import options
 from stepwell.adapters.command.executions import LAST, find, reading
 from stepwell.adapters.command.output import compact, console, is_terminal, one_line, say, table, write, write_json
-from stepwell.adapters.command.whereabouts import Whereabouts
 from stepwell.adapters.command.wording import colour_of, duration, failure
 from stepwell.adapters.stores.sqlite import SqliteReader
+from stepwell.adapters.whereabouts import Whereabouts
 from stepwell.definitions import timestamps
 from stepwell.engine.execution import Execution
 from stepwell.engine.history import HistoryEvent, as_api

@@ -18,6 +18,7 @@ from stepwell.adapters.stores.sqlite import SqliteReader
 from stepwell.definitions import timestamps
 from stepwell.definitions.json_text import InvalidJson, loads
 from stepwell.engine.execution import Execution
+from stepwell.engine.operations.descriptions import described_execution
 from stepwell.engine.redrive import redrive_status
 
 Line = list[tuple[str, str]]
@@ -56,30 +57,9 @@ def command(execution: str, data: Path | None, as_json: bool) -> int:
 
 
 def _described(execution: Execution) -> dict[str, Any]:
-    status, reason = redrive_status(execution, _now(execution))
-    row = {
-        "executionArn": execution.arn,
-        "stateMachineArn": execution.state_machine_arn,
-        "stateMachineVersionArn": execution.state_machine_version_arn,
-        "stateMachineAliasArn": execution.state_machine_alias_arn,
-        "name": execution.name,
-        "status": execution.status.value,
-        "startDate": _dated(execution.started_at),
-        "stopDate": _dated(execution.stopped_at),
-        "input": execution.input,
-        "output": execution.output,
-        "error": execution.error,
-        "cause": execution.cause,
-        "redriveCount": execution.redrive_count,
-        "redriveDate": _dated(execution.redriven_at),
-        "redriveStatus": status,
-        "redriveStatusReason": reason,
-    }
-    return {name: value for name, value in row.items() if value is not None}
-
-
-def _dated(at: int | None) -> str | None:
-    return None if at is None else timestamps.render(at)
+    """As DescribeExecution gives it, with dates that people can read."""
+    row = described_execution(execution, _now(execution))
+    return {name: timestamps.render(value) if name.endswith("Date") else value for name, value in row.items()}
 
 
 def _now(execution: Execution) -> int:

@@ -9,6 +9,7 @@ from stepwell.adapters.stores.sqlite import SqliteReader
 from stepwell.adapters.tasks.executions import starts_execution
 from stepwell.definitions.json_text import loads
 from stepwell.definitions.resources import Activity, Integration
+from stepwell.engine.arns import name_in
 from stepwell.engine.effects import InvokeTask
 from stepwell.engine.execution import (
     AwaitingChildren,
@@ -23,7 +24,6 @@ from stepwell.engine.execution import (
 from stepwell.engine.lifecycles import ExecutionStatus
 from stepwell.engine.ports import OpenTask
 from stepwell.engine.redrive import redrive_status
-from stepwell.engine.registry import name_in
 
 
 class Standing(Struct, frozen=True, kw_only=True):

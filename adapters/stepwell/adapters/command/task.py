@@ -32,12 +32,12 @@ from stepwell.adapters.stores.sqlite import SqliteReader, SqliteStore
 from stepwell.adapters.tasks.functions import as_failure
 from stepwell.definitions import timestamps
 from stepwell.engine import tokens
+from stepwell.engine.arns import name_in
 from stepwell.engine.errors import ExecutionDoesNotExist, InvalidToken, TaskTimedOut
 from stepwell.engine.events import Event, TaskFailed, TaskHeartbeat, TaskSucceeded
 from stepwell.engine.execution import Execution
 from stepwell.engine.operations.executions import checked_output
 from stepwell.engine.ports import OpenTask
-from stepwell.engine.registry import name_in
 
 SHORTEST_ABBREVIATION = 8
 TITLES = ("since", "execution", "state", "resource", "token", "input")

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from stepwell.adapters.command.whereabouts import Whereabouts
 from stepwell.adapters.command.wording import delay, failure
+from stepwell.adapters.whereabouts import Whereabouts
 from stepwell.engine.effects import Effect, SetTimer
 from stepwell.engine.execution import index_of, parent_of
 from stepwell.engine.history import HistoryEvent

@@ -156,6 +156,7 @@ class MemoryStore:
         *,
         state_machine_arn: str | None = None,
         status: ExecutionStatus | None = None,
+        is_redriven: bool | None = None,
         limit: int | None = None,
         before: str | None = None,
     ) -> list[Execution]:
@@ -165,7 +166,11 @@ class MemoryStore:
             execution = kept.execution
             if is_later:
                 is_later = execution.arn != before
-            elif state_machine_arn in (None, execution.state_machine_arn) and status in (None, execution.status):
+            elif (
+                state_machine_arn in (None, *_started_through(execution))
+                and status in (None, execution.status)
+                and is_redriven in (None, execution.redrive_count > 0)
+            ):
                 found.append(execution)
             if len(found) == limit:
                 break
@@ -218,3 +223,7 @@ def _answer(tasks: dict[str, _Task], event: Event) -> None:
 def _shown(kept: _Task) -> OpenTask:
     task = kept.task if kept.submitted is None else replace(kept.task, submitted=kept.submitted)
     return OpenTask(task=task, asked_at=kept.asked_at, is_left_open=kept.is_left_open)
+
+
+def _started_through(execution: Execution) -> tuple[str | None, ...]:
+    return execution.state_machine_arn, execution.state_machine_version_arn, execution.state_machine_alias_arn

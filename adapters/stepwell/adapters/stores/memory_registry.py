@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from stepwell.engine.arns import name_in
 from stepwell.engine.registry import (
     ActivityRecord,
     AliasRecord,
@@ -12,7 +13,6 @@ from stepwell.engine.registry import (
     Record,
     StateMachineRecord,
     VersionRecord,
-    name_in,
 )
 
 KINDS = (StateMachineRecord, VersionRecord, AliasRecord, ActivityRecord)
@@ -48,8 +48,10 @@ class MemoryRegistry:
         with self._lock:
             self._records[kind].pop(arn, None)
 
-    def state_machines(self, *, limit: int | None = None, after: str | None = None) -> list[StateMachineRecord]:
-        return _page(self._all(StateMachineRecord), _by_name, limit, after)
+    def state_machines(
+        self, *, within: str = "", limit: int | None = None, after: str | None = None
+    ) -> list[StateMachineRecord]:
+        return _page(_within(within, self._all(StateMachineRecord)), _by_name, limit, after)
 
     def versions(
         self, state_machine_arn: str, *, limit: int | None = None, after: str | None = None
@@ -61,8 +63,10 @@ class MemoryRegistry:
     ) -> list[AliasRecord]:
         return _page(self._all(AliasRecord, state_machine_arn), _by_name, limit, after)
 
-    def activities(self, *, limit: int | None = None, after: str | None = None) -> list[ActivityRecord]:
-        return _page(self._all(ActivityRecord), _by_name, limit, after)
+    def activities(
+        self, *, within: str = "", limit: int | None = None, after: str | None = None
+    ) -> list[ActivityRecord]:
+        return _page(_within(within, self._all(ActivityRecord)), _by_name, limit, after)
 
     def tags(self, resource_arn: str) -> dict[str, str]:
         with self._lock:
@@ -84,6 +88,10 @@ class MemoryRegistry:
         if state_machine_arn is None:
             return records
         return [record for record in records if record.state_machine_arn == state_machine_arn]
+
+
+def _within(start: str, records: Iterable[R]) -> list[R]:
+    return [record for record in records if record.arn.startswith(start)]
 
 
 def _by_name(arn: str) -> tuple[str, str]:

@@ -143,7 +143,10 @@ def start_execution(
 def stop_execution(
     worker: Worker, store: Store, arn: str, failure: Failure = NO_REASON, done: Done | None = None
 ) -> None:
-    """Aborts an execution, whoever carries it on; one that has ended stays as it is. Raises ExecutionDoesNotExist."""
+    """Aborts an execution, whoever carries it on; one that has ended stays as it is.
+
+    Raises ExecutionDoesNotExist.
+    """
     if store.describe(arn).status.is_terminal:
         if done:
             done(False)
@@ -153,12 +156,22 @@ def stop_execution(
     worker.stop(arn, failure, done)
 
 
-def redrive_execution(worker: Worker, store: Store, arn: str, at: int, done: Done | None = None) -> None:
+def redrive_execution(
+    worker: Worker, store: Store, arn: str, at: int, done: Done | None = None, *, client_token: str | None = None
+) -> None:
     """Lets an execution that did not succeed go on where it failed. `at` in milliseconds since the epoch.
 
-    Raises ExecutionDoesNotExist and ExecutionNotRedrivable.
+    Asked for once more with the same client token within a quarter of an hour, nothing changes. Raises
+    ExecutionDoesNotExist and ExecutionNotRedrivable.
     """
-    _, reason = redrive_status(store.describe(arn), at)
+    execution = store.describe(arn)
+    if client_token is not None and execution.redrive_token == client_token:
+        assert execution.redriven_at is not None, "it was redriven with this token"
+        if at - execution.redriven_at <= quotas.REDRIVE_TOKEN_SECONDS * 1000:
+            if done:
+                done(False)
+            return
+    _, reason = redrive_status(execution, at)
     if reason is not None:
         raise ExecutionNotRedrivable(f"Execution Not Redrivable: '{reason}'")
     busy = ExecutionNotRedrivable("Execution Not Redrivable: 'Execution is RUNNING and cannot be redriven'")
@@ -170,7 +183,7 @@ def redrive_execution(worker: Worker, store: Store, arn: str, at: int, done: Don
             done(change or busy)
 
     worker.take_over(found)
-    worker.send(arn, ExecutionRedriven, told)
+    worker.send(arn, ExecutionRedriven, told, client_token=client_token)
 
 
 def answer_task(

@@ -1,4 +1,4 @@
-"""What callers may ask of state machines, their versions and their aliases.
+"""What callers may ask of state machines.
 
 Rule 1: a definition is checked before it is kept, and kept exactly as it was given.
 Rule 2: what is asked for is done within one transaction of the registry, so two callers never see half of it.
@@ -6,7 +6,6 @@ Rule 2: what is asked for is done within one transaction of the registry, so two
 `at` is in milliseconds since the epoch. Every ARN may raise InvalidArn.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,53 +18,24 @@ from stepwell.definitions.model import StateMachineType
 from stepwell.definitions.source import read_source
 from stepwell.engine import arns
 from stepwell.engine.errors import (
-    ConflictException,
-    InvalidName,
     MissingRequiredParameter,
-    ResourceNotFound,
-    ServiceQuotaExceededException,
     StateMachineAlreadyExists,
-    StateMachineDeleting,
-    StateMachineDoesNotExist,
     ValidationException,
 )
+from stepwell.engine.operations import configurations
 from stepwell.engine.operations.executions import checked_name
+from stepwell.engine.operations.finding import active, check_active, no_state_machine
 from stepwell.engine.operations.tags import checked_tags
+from stepwell.engine.operations.versions import publish as publish_revision
+from stepwell.engine.operations.versions import revision_of
 from stepwell.engine.registry import (
     AliasRecord,
     Configuration,
     Registry,
-    Revision,
     StateMachineRecord,
     StateMachineStatus,
     VersionRecord,
-    checked_arn,
-    name_in,
 )
-
-VERSIONS = 1000
-"""Of one state machine. API model, PublishStateMachineVersion."""
-
-ALIASES = 100
-"""Of one state machine. API model, CreateStateMachineAlias."""
-
-INITIAL = "INITIAL"
-"""How AWS names the revision of a state machine that was never updated."""
-
-DEFAULTS: dict[str, Configuration] = {
-    "logging_configuration": {"level": "OFF", "includeExecutionData": False},
-    "tracing_configuration": {"enabled": False},
-    "encryption_configuration": {"type": "AWS_OWNED_KEY"},
-}
-
-ALIAS_NAME = re.compile(r"(?=.*[a-zA-Z_\-.])[a-zA-Z0-9_\-.]{1,80}")
-VERSION_ARN = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:stateMachine:[^:]+:[0-9]+")
-
-Routing = Sequence[tuple[str, int]]
-"""ARNs of versions, and the percentage of executions that each of them gets."""
-
-
-# --- state machines ---------------------------------------------------------------------------------------------------
 
 
 class Written(Struct, frozen=True, kw_only=True):
@@ -109,9 +79,9 @@ def create_state_machine(
         type=type,
         definition=definition,
         role_arn=role_arn,
-        logging_configuration=_completed("logging_configuration", logging_configuration),
-        tracing_configuration=_completed("tracing_configuration", tracing_configuration),
-        encryption_configuration=_completed("encryption_configuration", encryption_configuration),
+        logging_configuration=configurations.logging(logging_configuration),
+        tracing_configuration=configurations.tracing(tracing_configuration),
+        encryption_configuration=configurations.encryption(encryption_configuration),
         created_at=at,
         updated_at=at,
     )
@@ -124,13 +94,13 @@ def create_state_machine(
             machine = asked
             registry.put(machine)
             registry.set_tags(machine.arn, tags or {})
-        _check_active(machine)
+        check_active(machine)
         # API model: a repeated request may name another role and other tags.
-        if replace(machine, **_revision(asked, "role_arn", "revision_id")) != machine:
+        if replace(machine, **revision_of(asked, "role_arn", "revision_id")) != machine:
             raise StateMachineAlreadyExists(f"State Machine Already Exists: '{machine.arn}'")
         version = None
         if publish:
-            machine, version = _publish(registry, machine, at, version_description)
+            machine, version = publish_revision(registry, machine, at, version_description)
         return Written(state_machine=machine, revision_id=machine.revision_id, version=version)
 
 
@@ -154,15 +124,15 @@ def update_state_machine(
     MissingRequiredParameter, InvalidDefinition, and ValidationException for a description of a version that is not
     published.
     """
-    found = _active(registry, arn)
-    given = {
-        "definition": definition,
-        "role_arn": role_arn,
-        "logging_configuration": logging_configuration,
-        "tracing_configuration": tracing_configuration,
-        "encryption_configuration": encryption_configuration,
-    }
-    changes = {field: _completed(field, value) for field, value in given.items() if value is not None}
+    found = active(registry, arn)
+    changes: dict[str, Any] = {"definition": definition, "role_arn": role_arn}
+    if logging_configuration is not None:
+        changes["logging_configuration"] = configurations.logging(logging_configuration)
+    if tracing_configuration is not None:
+        changes["tracing_configuration"] = configurations.tracing(tracing_configuration)
+    if encryption_configuration is not None:
+        changes["encryption_configuration"] = configurations.encryption(encryption_configuration)
+    changes = {field: value for field, value in changes.items() if value is not None}
     if not changes:
         raise MissingRequiredParameter(
             "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be "
@@ -172,7 +142,7 @@ def update_state_machine(
     if definition is not None:
         _check_definition(definition, found.type)
     with registry.transaction():
-        before = _active(registry, arn)
+        before = active(registry, arn)
         machine = replace(before, **changes)
         is_new = machine != before
         if is_new:
@@ -180,7 +150,7 @@ def update_state_machine(
             registry.put(machine)
         version = None
         if publish:
-            machine, version = _publish(registry, machine, at, version_description)
+            machine, version = publish_revision(registry, machine, at, version_description)
     # Recorded: what changes nothing is answered with the revision that is there, or with its version alone.
     revision_id = machine.revision_id if is_new or not publish else None
     return Written(state_machine=machine, revision_id=revision_id, version=version)
@@ -191,7 +161,7 @@ def delete_state_machine(registry: Registry, arn: str, *, has_executions: bool =
 
     One with executions that run is being deleted until this is asked once more, without them.
     """
-    checked_arn(arn, "stateMachine")
+    arns.checked(arn, "stateMachine")
     with registry.transaction():
         machine = registry.find(StateMachineRecord, arn)
         if machine is None:
@@ -207,20 +177,30 @@ def delete_state_machine(registry: Registry, arn: str, *, has_executions: bool =
             registry.set_tags(arn, {})
 
 
-def describe_state_machine(registry: Registry, arn: str) -> StateMachineRecord | VersionRecord:
-    """The state machine or the version of this ARN; raises StateMachineDoesNotExist."""
-    checked_arn(arn, "stateMachine")
+def finish_deletion(registry: Registry, arn: str) -> None:
+    """Deletes for good what is being deleted."""
+    with registry.transaction():
+        machine = registry.find(StateMachineRecord, arn)
+        if machine is not None and machine.status is StateMachineStatus.DELETING:
+            delete_state_machine(registry, arn)
+
+
+def describe_state_machine(
+    registry: Registry, arn: str, *, named: str | None = None
+) -> StateMachineRecord | VersionRecord:
+    """The state machine or the version of this ARN; raises StateMachineDoesNotExist, which tells of `named`."""
+    arns.checked(arn, "stateMachine")
     found = registry.find(StateMachineRecord, arn) or registry.find(VersionRecord, arn)
     if found is None:
-        raise _no_state_machine(arn)
+        raise no_state_machine(named or arn)
     return found
 
 
 def list_state_machines(
-    registry: Registry, *, limit: int | None = None, after: str | None = None
+    registry: Registry, *, within: str = "", limit: int | None = None, after: str | None = None
 ) -> list[StateMachineRecord]:
-    """By name, from the one that comes after this ARN."""
-    return registry.state_machines(limit=limit, after=after)
+    """By name, those whose ARN begins with `within`, from the one that comes after an ARN."""
+    return registry.state_machines(within=within, limit=limit, after=after)
 
 
 class Resolved(Struct, frozen=True, kw_only=True):
@@ -235,7 +215,7 @@ class Resolved(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        return name_in(self.state_machine_arn)
+        return arns.name_in(self.state_machine_arn)
 
 
 def resolve(registry: Registry, arn: str, entropy: bytes) -> Resolved:
@@ -243,10 +223,10 @@ def resolve(registry: Registry, arn: str, entropy: bytes) -> Resolved:
 
     Raises StateMachineDoesNotExist and StateMachineDeleting.
     """
-    checked_arn(arn, "stateMachine")
+    arns.checked(arn, "stateMachine")
     machine = registry.find(StateMachineRecord, arn)
     if machine is not None:
-        _check_active(machine)
+        check_active(machine)
         return Resolved(
             definition=machine.definition,
             type=machine.type,
@@ -257,7 +237,7 @@ def resolve(registry: Registry, arn: str, entropy: bytes) -> Resolved:
     version_arn = arn if alias is None else _drawn(alias.routing, Entropy(entropy))
     version = registry.find(VersionRecord, version_arn)
     if version is None:
-        raise _no_state_machine(arn)
+        raise no_state_machine(arn)
     return Resolved(
         definition=version.definition,
         type=version.type,
@@ -268,7 +248,7 @@ def resolve(registry: Registry, arn: str, entropy: bytes) -> Resolved:
     )
 
 
-def _drawn(routing: Routing, entropy: Entropy) -> str:
+def _drawn(routing: Sequence[tuple[str, int]], entropy: Entropy) -> str:
     point = entropy.fraction() * 100
     for version_arn, weight in routing:
         point -= weight
@@ -284,217 +264,3 @@ def _check_definition(text: str, type: StateMachineType) -> None:
 def _check_description(publish: bool, description: str | None) -> None:
     if description is not None and not publish:
         raise ValidationException("Version description can only be set when publish is true")
-
-
-def _completed(field: str, given: Any) -> Any:
-    return {**DEFAULTS[field], **(given or {})} if field in DEFAULTS else given
-
-
-def _revision(machine: StateMachineRecord, *but: str) -> dict[str, Any]:
-    """The fields that make its revision, but for some."""
-    return {field: getattr(machine, field) for field in Revision.__struct_fields__ if field not in but}
-
-
-def _active(registry: Registry, arn: str) -> StateMachineRecord:
-    checked_arn(arn, "stateMachine")
-    machine = registry.find(StateMachineRecord, arn)
-    if machine is None:
-        raise _no_state_machine(arn)
-    _check_active(machine)
-    return machine
-
-
-def _check_active(machine: StateMachineRecord) -> None:
-    if machine.status is StateMachineStatus.DELETING:
-        raise StateMachineDeleting(f"State Machine is being deleted: '{machine.arn}'")
-
-
-def _no_state_machine(arn: str) -> StateMachineDoesNotExist:
-    return StateMachineDoesNotExist(f"State Machine Does Not Exist: '{arn}'")
-
-
-# --- versions ---------------------------------------------------------------------------------------------------------
-
-
-def publish_version(
-    registry: Registry, arn: str, *, at: int, revision_id: str | None = None, description: str | None = None
-) -> VersionRecord:
-    """The version of a state machine's revision, published now or before.
-
-    With a revision id, only if that is the current revision. Raises StateMachineDoesNotExist, StateMachineDeleting,
-    ConflictException, and ServiceQuotaExceededException.
-    """
-    with registry.transaction():
-        machine = _active(registry, arn)
-        current = machine.revision_id or INITIAL
-        if revision_id not in (None, current):
-            raise ConflictException(
-                f"Failed to publish the State Machine version for revision {revision_id}. "
-                f"The current State Machine revision is {current}."
-            )
-        return _publish(registry, machine, at, description)[1]
-
-
-def _publish(
-    registry: Registry, machine: StateMachineRecord, at: int, description: str | None
-) -> tuple[StateMachineRecord, VersionRecord]:
-    """The machine, and the version of its current revision, which is made where there is none."""
-    for newest in registry.versions(machine.arn, limit=1):
-        if newest.revision_id == machine.revision_id:  # no older one is: a revision never comes back
-            return machine, newest
-    if machine.last_version >= VERSIONS and len(registry.versions(machine.arn)) >= VERSIONS:
-        raise ServiceQuotaExceededException(f"A state machine has {VERSIONS} versions at most: '{machine.arn}'")
-    machine = replace(machine, last_version=machine.last_version + 1)
-    version = VersionRecord(
-        state_machine_arn=machine.arn,
-        number=machine.last_version,
-        description=description,
-        created_at=at,
-        **_revision(machine),
-    )
-    registry.put(machine)
-    registry.put(version)
-    return machine, version
-
-
-def delete_version(registry: Registry, arn: str) -> None:
-    """Deletes a version; one that is not there is no error. Raises ConflictException where an alias refers to it."""
-    checked_arn(arn, "stateMachine")
-    with registry.transaction():
-        version = registry.find(VersionRecord, arn)
-        if version is None:
-            return
-        aliases = [alias.name for alias in registry.aliases(version.state_machine_arn) if _refers_to(alias, arn)]
-        if aliases:
-            raise ConflictException(
-                "Version to be deleted must not be referenced by an alias. "
-                f"Current list of aliases referencing this version: [{', '.join(aliases)}]"
-            )
-        registry.remove(VersionRecord, arn)
-
-
-def list_versions(
-    registry: Registry, arn: str, *, limit: int | None = None, after: str | None = None
-) -> list[VersionRecord]:
-    """The versions of a state machine, the newest first, from the one that comes after this ARN.
-
-    An empty list where there is no such state machine: the API model has no error for that.
-    """
-    checked_arn(arn, "stateMachine")
-    return registry.versions(arn, limit=limit, after=after)
-
-
-# --- aliases ----------------------------------------------------------------------------------------------------------
-
-
-def create_alias(
-    registry: Registry, *, at: int, name: str, routing: Routing, description: str | None = None
-) -> AliasRecord:
-    """A new alias of the state machine whose versions it routes to, or the one that says the same.
-
-    Raises InvalidName, ValidationException and ResourceNotFound for the routing, ConflictException, and
-    ServiceQuotaExceededException.
-    """
-    if not ALIAS_NAME.fullmatch(name):
-        raise InvalidName(f"Invalid Name: '{name}'")
-    with registry.transaction():
-        machine_arn = _check_routing(registry, routing)
-        alias = AliasRecord(
-            state_machine_arn=machine_arn,
-            name=name,
-            description=description,
-            routing=tuple(routing),
-            created_at=at,
-            updated_at=at,
-        )
-        existing = registry.find(AliasRecord, alias.arn)
-        if existing is not None:
-            if (existing.description, set(existing.routing)) != (description, set(routing)):
-                raise ConflictException(
-                    "Failed to create alias because an alias with the same name and a different routing configuration "
-                    "already exists."
-                )
-            return existing
-        if len(registry.aliases(machine_arn)) >= ALIASES:
-            raise ServiceQuotaExceededException(f"A state machine has {ALIASES} aliases at most: '{machine_arn}'")
-        registry.put(alias)
-        return alias
-
-
-def update_alias(
-    registry: Registry, arn: str, *, at: int, routing: Routing | None = None, description: str | None = None
-) -> AliasRecord:
-    """Gives an alias another routing, another description, or both.
-
-    Raises ResourceNotFound, and ValidationException for the routing or where there is nothing to change.
-    """
-    checked_arn(arn, "stateMachine")
-    if routing is None and description is None:
-        raise ValidationException("Either the description or the RoutingConfiguration must be specified")
-    with registry.transaction():
-        alias = describe_alias(registry, arn)
-        if routing is not None:
-            _check_routing(registry, routing, alias.state_machine_arn)
-            alias = replace(alias, routing=tuple(routing))
-        if description is not None:
-            alias = replace(alias, description=description)
-        alias = replace(alias, updated_at=at)
-        registry.put(alias)
-        return alias
-
-
-def delete_alias(registry: Registry, arn: str) -> None:
-    """Deletes an alias; one that is not there is no error."""
-    registry.remove(AliasRecord, checked_arn(arn, "stateMachine"))
-
-
-def describe_alias(registry: Registry, arn: str) -> AliasRecord:
-    """The alias of this ARN; raises ResourceNotFound."""
-    alias = registry.find(AliasRecord, checked_arn(arn, "stateMachine"))
-    if alias is None:
-        raise _no_resource()
-    return alias
-
-
-def list_aliases(
-    registry: Registry, arn: str, *, limit: int | None = None, after: str | None = None
-) -> list[AliasRecord]:
-    """The aliases of a state machine, or those that refer to a version, by name, from the one after this ARN.
-
-    Raises StateMachineDoesNotExist.
-
-    Recorded: the first page begins with the alias that is the first by name, and the oldest; the API model says the
-    newest comes first.
-    """
-    found = describe_state_machine(registry, arn)
-    if isinstance(found, StateMachineRecord):
-        return registry.aliases(arn, limit=limit, after=after)
-    aliases = registry.aliases(found.state_machine_arn, after=after)
-    return [alias for alias in aliases if _refers_to(alias, arn)][:limit]
-
-
-def _refers_to(alias: AliasRecord, version_arn: str) -> bool:
-    return any(routed == version_arn for routed, _ in alias.routing)
-
-
-def _check_routing(registry: Registry, routing: Routing, of: str | None = None) -> str:
-    """The state machine, `of` if given, whose versions these are."""
-    versions = [arn for arn, _ in routing]
-    received = f"Received: [{', '.join(versions)}]"
-    if not all(map(VERSION_ARN.fullmatch, versions)):
-        raise ValidationException(f"Routing configuration must contain state machine version ARNs. {received}")
-    if len(set(versions)) < len(versions):
-        raise ValidationException(f"Routing configuration must contain distinct state machine version ARNs. {received}")
-    weights = [weight for _, weight in routing]
-    if sum(weights) != 100:
-        raise ValidationException(f"Sum of routing configuration weights must equal 100. Received: {weights}")
-    machine_arns = {arn.rpartition(":")[0] for arn in versions} | ({of} if of else set())
-    if len(machine_arns) > 1:
-        raise ValidationException(f"Routing configuration must contain versions of one state machine. {received}")
-    if not all(registry.find(VersionRecord, arn) for arn in versions):
-        raise _no_resource()
-    return machine_arns.pop()
-
-
-def _no_resource() -> ResourceNotFound:
-    return ResourceNotFound("Request references a resource that does not exist.")

@@ -5,16 +5,14 @@ Every ARN may raise InvalidArn and ResourceNotFound.
 
 from collections.abc import Collection, Mapping
 
+from stepwell.engine import arns, quotas
 from stepwell.engine.errors import ResourceNotFound, TooManyTags
-from stepwell.engine.registry import ActivityRecord, Registry, StateMachineRecord, checked_arn
-
-TAGS = 50
-"""Of one resource. Developer guide, quotas on tagging."""
+from stepwell.engine.registry import ActivityRecord, Registry, StateMachineRecord
 
 
 def checked_tags(arn: str, tags: dict[str, str]) -> dict[str, str]:
     """All tags of a resource; raises TooManyTags."""
-    if len(tags) > TAGS:
+    if len(tags) > quotas.TAGS:
         raise TooManyTags(f"Too Many Tags: '{arn}'")
     return tags
 
@@ -34,7 +32,7 @@ def untag_resource(registry: Registry, arn: str, keys: Collection[str]) -> None:
 
 def list_tags(registry: Registry, arn: str) -> dict[str, str]:
     """The tags of a resource, the value of each by its key."""
-    checked_arn(arn, "stateMachine", "activity")
+    arns.checked(arn, "stateMachine", "activity")
     if registry.find(StateMachineRecord, arn) is None and registry.find(ActivityRecord, arn) is None:
         raise ResourceNotFound(f"Resource not found: '{arn}'")
     return registry.tags(arn)

@@ -13,6 +13,7 @@ from stepwell.adapters.stores.sqlite.database import connect_to_read, explained
 from stepwell.adapters.stores.sqlite.hosts import HostLocks
 from stepwell.adapters.stores.sqlite.statements import statements
 from stepwell.engine import tokens
+from stepwell.engine.arns import machine_in
 from stepwell.engine.errors import ExecutionDoesNotExist
 from stepwell.engine.events import Event
 from stepwell.engine.execution import Execution, Frame
@@ -74,6 +75,7 @@ class SqliteReader:
         *,
         state_machine_arn: str | None = None,
         status: ExecutionStatus | None = None,
+        is_redriven: bool | None = None,
         limit: int | None = None,
         before: str | None = None,
     ) -> list[Execution]:
@@ -85,8 +87,10 @@ class SqliteReader:
         found = self._read(
             EXECUTIONS[statement],
             {
-                "state_machine_arn": state_machine_arn,
+                "state_machine_arn": None if state_machine_arn is None else machine_in(state_machine_arn),
+                "started_through": state_machine_arn,
                 "status": status,
+                "is_redriven": is_redriven,
                 "before": None if before is None else self._id_of(before),
                 "limit": -1 if limit is None else limit,
             },

@@ -17,6 +17,7 @@ from stepwell.adapters.stores.sqlite.database import connect, explained
 from stepwell.adapters.stores.sqlite.rows import decoder
 from stepwell.adapters.stores.sqlite.statements import statements
 from stepwell.definitions.json_text import dumps, loads
+from stepwell.engine.arns import name_in
 from stepwell.engine.registry import (
     ActivityRecord,
     AliasRecord,
@@ -24,7 +25,6 @@ from stepwell.engine.registry import (
     Record,
     StateMachineRecord,
     VersionRecord,
-    name_in,
 )
 
 REGISTRY = statements("registry")
@@ -77,21 +77,25 @@ class SqliteRegistry:
     def remove(self, kind: type[R], arn: str) -> None:
         self._execute(f"remove_{NAMES[kind]}", (arn,))
 
-    def state_machines(self, *, limit: int | None = None, after: str | None = None) -> list[StateMachineRecord]:
-        return self._page(StateMachineRecord, "state_machines", limit, after)
+    def state_machines(
+        self, *, within: str = "", limit: int | None = None, after: str | None = None
+    ) -> list[StateMachineRecord]:
+        return self._page(StateMachineRecord, "state_machines", limit, after, within=within)
 
     def versions(
         self, state_machine_arn: str, *, limit: int | None = None, after: str | None = None
     ) -> list[VersionRecord]:
-        return self._page(VersionRecord, "versions", limit, after, state_machine_arn)
+        return self._page(VersionRecord, "versions", limit, after, state_machine_arn=state_machine_arn)
 
     def aliases(
         self, state_machine_arn: str, *, limit: int | None = None, after: str | None = None
     ) -> list[AliasRecord]:
-        return self._page(AliasRecord, "aliases", limit, after, state_machine_arn)
+        return self._page(AliasRecord, "aliases", limit, after, state_machine_arn=state_machine_arn)
 
-    def activities(self, *, limit: int | None = None, after: str | None = None) -> list[ActivityRecord]:
-        return self._page(ActivityRecord, "activities", limit, after)
+    def activities(
+        self, *, within: str = "", limit: int | None = None, after: str | None = None
+    ) -> list[ActivityRecord]:
+        return self._page(ActivityRecord, "activities", limit, after, within=within)
 
     def tags(self, resource_arn: str) -> dict[str, str]:
         with explained(self._path):
@@ -108,13 +112,11 @@ class SqliteRegistry:
         with self._lock, explained(self._path):
             self._connection.close()
 
-    def _page(
-        self, kind: type[R], statement: str, limit: int | None, after: str | None, state_machine_arn: str | None = None
-    ) -> list[R]:
+    def _page(self, kind: type[R], statement: str, limit: int | None, after: str | None, **of: str) -> list[R]:
         rows = self._execute(
             statement,
             {
-                "state_machine_arn": state_machine_arn,
+                **of,
                 "limit": -1 if limit is None else limit,
                 "after": after,
                 "after_name": None if after is None else name_in(after),

@@ -72,6 +72,7 @@ CHANGING = (
     "cause",
     "redrive_count",
     "redriven_at",
+    "redrive_token",
     "latest_at",
     "next_event_id",
     "timeout_timer",

@@ -47,7 +47,8 @@ CREATE TABLE executions (
     host INTEGER,
     -- added later
     trace_header TEXT,
-    test_case TEXT
+    test_case TEXT,
+    redrive_token TEXT
 );
 CREATE INDEX executions_by_machine ON executions (state_machine_arn);
 CREATE INDEX executions_by_status ON executions (status) WHERE status <> 'SUCCEEDED';
@@ -157,7 +158,8 @@ CREATE TABLE aliases (
 CREATE TABLE activities (
     arn TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    encryption_configuration TEXT NOT NULL DEFAULT '{"type":"AWS_OWNED_KEY"}'
 );
 CREATE INDEX activities_by_name ON activities (name, arn);
 

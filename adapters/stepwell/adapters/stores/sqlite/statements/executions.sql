@@ -9,22 +9,26 @@ SELECT definitions.text FROM executions JOIN definitions ON definitions.id = def
 
 -- name: executions
 SELECT * FROM executions
-WHERE (:state_machine_arn IS NULL OR state_machine_arn = :state_machine_arn)
-  AND (:status IS NULL OR status = :status)
+WHERE (:status IS NULL OR status = :status)
+  AND (:is_redriven IS NULL OR (redrive_count > 0) = :is_redriven)
   AND id < ifnull(:before, 9223372036854775807)
 ORDER BY id DESC LIMIT :limit
 
 -- name: executions_of_machine
 SELECT * FROM executions
 WHERE state_machine_arn = :state_machine_arn
+  AND :started_through IN (state_machine_arn, state_machine_version_arn, state_machine_alias_arn)
   AND (:status IS NULL OR status = :status)
+  AND (:is_redriven IS NULL OR (redrive_count > 0) = :is_redriven)
   AND id < ifnull(:before, 9223372036854775807)
 ORDER BY id DESC LIMIT :limit
 
 -- name: executions_unfinished
 SELECT * FROM executions
 WHERE status = :status AND status <> 'SUCCEEDED'
-  AND (:state_machine_arn IS NULL OR state_machine_arn = :state_machine_arn)
+  AND (:state_machine_arn IS NULL
+       OR :started_through IN (state_machine_arn, state_machine_version_arn, state_machine_alias_arn))
+  AND (:is_redriven IS NULL OR (redrive_count > 0) = :is_redriven)
   AND id < ifnull(:before, 9223372036854775807)
 ORDER BY id DESC LIMIT :limit
 
@@ -49,10 +53,10 @@ SELECT seq FROM sqlite_sequence WHERE name = 'executions'
 INSERT INTO executions (
     id, arn, name, state_machine_arn, state_machine_name, state_machine_version_arn, state_machine_alias_arn, role_arn,
     type, is_synchronous, started_by, trace_header, test_case, input, definition, settings, started_at,
-    status, stopped_at, output, error, cause, redrive_count, redriven_at, latest_at, next_event_id, timeout_timer,
-    version, host
+    status, stopped_at, output, error, cause, redrive_count, redriven_at, redrive_token, latest_at, next_event_id,
+    timeout_timer, version, host
 ) VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 ) ON CONFLICT (arn) DO NOTHING
 
 -- name: lost
@@ -62,8 +66,8 @@ WHERE executions.version IS NOT json_extract(value, '$[1]') OR executions.host I
 
 -- name: change_execution
 UPDATE executions
-SET status = ?, stopped_at = ?, output = ?, error = ?, cause = ?, redrive_count = ?, redriven_at = ?, latest_at = ?,
-    next_event_id = ?, timeout_timer = ?, version = ?, host = ?
+SET status = ?, stopped_at = ?, output = ?, error = ?, cause = ?, redrive_count = ?, redriven_at = ?, redrive_token = ?,
+    latest_at = ?, next_event_id = ?, timeout_timer = ?, version = ?, host = ?
 WHERE id = ?
 
 -- name: carry_on

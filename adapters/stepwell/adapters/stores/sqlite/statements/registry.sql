@@ -15,7 +15,7 @@ DELETE FROM state_machines WHERE arn = ?
 
 -- name: state_machines
 SELECT * FROM state_machines
-WHERE :after IS NULL OR (name, arn) > (:after_name, :after)
+WHERE (:after IS NULL OR (name, arn) > (:after_name, :after)) AND substr(arn, 1, length(:within)) = :within
 ORDER BY name, arn LIMIT :limit
 
 -- name: put_version
@@ -54,7 +54,8 @@ WHERE state_machine_arn = :state_machine_arn AND (:after IS NULL OR name > :afte
 ORDER BY name LIMIT :limit
 
 -- name: put_activity
-INSERT OR REPLACE INTO activities (arn, name, created_at) VALUES (:arn, :name, :created_at)
+INSERT OR REPLACE INTO activities (arn, name, created_at, encryption_configuration)
+VALUES (:arn, :name, :created_at, :encryption_configuration)
 
 -- name: find_activity
 SELECT * FROM activities WHERE arn = ?
@@ -64,7 +65,7 @@ DELETE FROM activities WHERE arn = ?
 
 -- name: activities
 SELECT * FROM activities
-WHERE :after IS NULL OR (name, arn) > (:after_name, :after)
+WHERE (:after IS NULL OR (name, arn) > (:after_name, :after)) AND substr(arn, 1, length(:within)) = :within
 ORDER BY name, arn LIMIT :limit
 
 -- name: tags

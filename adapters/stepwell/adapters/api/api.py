@@ -1,0 +1,79 @@
+"""The API over one runtime: which operations there are, and what all of them have at hand."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from stepwell.adapters.operations import Answer
+from stepwell.adapters.runs import Prepared
+from stepwell.adapters.runtime import Runtime
+from stepwell.adapters.tasks.mock_files import MockFile
+from stepwell.engine import arns
+from stepwell.engine.errors import ValidationException
+from stepwell.engine.operations.pages import Page, Pages
+
+T = TypeVar("T")
+
+Params = Mapping[str, Any]
+"""The members of a request, checked against the model."""
+
+Response = dict[str, Any]
+
+
+class Caller(Struct, frozen=True):
+    """In whose name and where a request is made: what is created gets its ARN from it."""
+
+    region: str = arns.DEFAULT_REGION
+    account: str = arns.DEFAULT_ACCOUNT
+
+    @property
+    def within(self) -> str:
+        """How the ARNs of what is the caller's begin."""
+        return arns.within(self.region, self.account)
+
+
+class Api(Struct, frozen=True, kw_only=True):
+    """What operations have at hand."""
+
+    runtime: Runtime
+    mocks: MockFile | None = None
+    """Whose test cases a StartExecution may name."""
+    has_log_group: Callable[[str], bool] = lambda arn: True
+    """Whether the log group of an ARN is there."""
+
+    def now(self) -> int:
+        return self.runtime.now()
+
+    def entropy(self) -> bytes:
+        return os.urandom(16)
+
+    def find(self, arn: str) -> Prepared:
+        """The state machine, version or alias of an ARN, ready to run; raises StateMachineDoesNotExist."""
+        if "/" in arn:
+            raise ValidationException(f"State machine ARN of a Map state's children cannot be started: '{arn}'")
+        runtime = self.runtime
+        return runtime.from_registry(lambda: runtime.machines.find(arn, self.entropy))
+
+    def pages(self, params: Params, *of: object) -> Pages:
+        """The list that a request asks for; `of` tells it from others."""
+        return Pages(of=of, at=self.now(), max_results=params.get("maxResults"), next_token=params.get("nextToken"))
+
+
+class Operation(Struct, frozen=True):
+    """One operation of the API."""
+
+    perform: Callable[[Api, Caller, Params], Response | Answer[Response]]
+    """Raises CallerError, as the answer may."""
+    is_quick: bool = False
+    """Whether it neither waits nor writes, so that it can be performed on an event loop."""
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
+
+
+def paged(member: str, page: Page[T], shown: Callable[[T], Response]) -> Response:
+    """A list's response."""
+    response: Response = {member: [shown(result) for result in page.results]}
+    return response if page.next_token is None else {**response, "nextToken": page.next_token}

@@ -37,6 +37,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "StartSyncExecution": Operation(executions.start_sync_execution, is_quick=True),
     "StopExecution": Operation(executions.stop_execution, is_quick=True),
     "TagResource": Operation(activities.tag_resource),
+    "TestState": Operation(definitions.test_state),
     "UntagResource": Operation(activities.untag_resource),
     "UpdateMapRun": Operation(executions.update_map_run),
     "UpdateStateMachine": Operation(state_machines.update_state_machine),

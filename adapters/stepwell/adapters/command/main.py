@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "resume": "Carry on a run whose process is gone.",
     "validate": "Check definitions as AWS checks them.",
     "eval": "Try an expression: its value as it would be in a state.",
+    "test-state": "Test one state by itself: every stage of its data flow.",
     "list": "List the executions that were kept, the newest first.",
     "show": "Show one execution: where it stands, or how it ended.",
     "history": "Show what happened in an execution, event by event.",
@@ -76,7 +77,7 @@ class Subcommands(click.Group):
         if cmd_name not in SUBCOMMANDS:
             return None
         with quick_imports():
-            command = import_module(f"stepwell.adapters.command.{cmd_name}").command
+            command = import_module(f"stepwell.adapters.command.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command), f"the module {cmd_name!r} has a click command"
         return command
 

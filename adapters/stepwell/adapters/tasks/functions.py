@@ -108,7 +108,8 @@ def _perform_integration(function: Function, task: InvokeTask, called: Integrati
         yield from _invoke(function, task, called.action, parameters, submit=called.pattern)
         return
     given = str(parameters.get("FunctionName", called.action)) if isinstance(parameters, dict) else called.action
-    payload = parameters.get("Payload", {}) if isinstance(parameters, dict) else {}
+    payload = parameters.get("Payload") if isinstance(parameters, dict) else None
+    payload = {} if payload is None else payload  # recorded: the function gets an empty object for null too
     yield from _invoke(function, task, function_name(given), payload, submit=called.pattern, wrap=lambda_response)
 
 

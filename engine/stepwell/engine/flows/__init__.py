@@ -12,18 +12,20 @@ Every state goes the same way, whatever its query language:
     items(), selector()                  what a Map goes over, and what each iteration gets
 
 A flow compiles these from the state once; what it gives are functions of their arguments. One module for each language.
+
+A test of a state sees the stages between them: a flow that is compiled with `told` has each of its stages tell what it
+gives. Without it nothing is compiled for that, and nothing is paid.
 """
 
-from collections.abc import Callable
 from typing import Protocol
 
 from stepwell.definitions import model
 from stepwell.definitions.expressions import Expression
 from stepwell.engine.flows.jsonata import JsonataFlow
 from stepwell.engine.flows.jsonpath import JsonPathFlow
-from stepwell.engine.flows.values import Condition, Exit, Finish, Variables
+from stepwell.engine.flows.values import Condition, Exit, Finish, Told, Variables
 
-__all__ = ["FLOWS", "Condition", "Exit", "Finish", "Flow", "Variables"]
+__all__ = ["FLOWS", "Compile", "Condition", "Exit", "Finish", "Flow", "Told", "Variables"]
 
 
 class Flow(Protocol):
@@ -54,7 +56,13 @@ class Flow(Protocol):
         """(document), with the item in the context object -> the input of an iteration; None: the item itself."""
 
 
-FLOWS: dict[model.QueryLanguage, Callable[[model.BaseState], Flow]] = {
+class Compile(Protocol):
+    """Compiles the data flow of a state, with stages that tell what they give where that is asked for."""
+
+    def __call__(self, state: model.BaseState, told: Told = ..., /) -> Flow: ...
+
+
+FLOWS: dict[model.QueryLanguage, Compile] = {
     model.QueryLanguage.JSONPATH: JsonPathFlow,
     model.QueryLanguage.JSONATA: JsonataFlow,
 }

@@ -12,7 +12,7 @@ from stepwell.definitions.expressions import Environment, Expression, Json
 from stepwell.definitions.failure import QUERY_EVALUATION_ERROR, Failed
 from stepwell.definitions.json_text import dumps
 from stepwell.definitions.jsonata import compile_expression, compile_value, is_expression
-from stepwell.engine.flows.values import Condition, Exit, Finish, constant
+from stepwell.engine.flows.values import Condition, Exit, Finish, Told, constant, untold
 
 
 def _states(raw: Json, _environment: Environment) -> Json:
@@ -28,12 +28,13 @@ class JsonataFlow:
 
     __slots__ = ("_state", "arguments", "document", "finish", "is_identity")
 
-    def __init__(self, state: model.BaseState) -> None:
+    def __init__(self, state: model.BaseState, told: Told = untold, /) -> None:
         self._state = state
         self.document: Expression = _states
         self.arguments: Expression = _input
-        if isinstance(state, model.TaskState | model.ParallelState) and state.gives("arguments"):
-            self.arguments = compile_value(state.arguments, "Arguments")
+        if isinstance(state, model.TaskState | model.ParallelState):
+            given = compile_value(state.arguments, "Arguments") if state.gives("arguments") else _input
+            self.arguments = told("afterArguments", given)
         self.finish = _compile_finish(state, "", "result" if isinstance(state, model.WorkState) else "input")
         self.is_identity = state.model_fields_set <= {"type", "next", "end", "comment", "query_language"}
 
@@ -158,6 +159,9 @@ KINDS = {
     "MaxConcurrency": "number",
     "ToleratedFailureCount": "number",
     "ToleratedFailurePercentage": "number",
+    "MaxItems": "number",
+    "MaxItemsPerBatch": "number",
+    "MaxInputBytesPerBatch": "number",
     "Error": "string",
     "Cause": "string",
 }
@@ -171,5 +175,8 @@ CHECKS = {
     "MaxConcurrency": _count,
     "ToleratedFailureCount": _count,
     "ToleratedFailurePercentage": _percentage,
+    "MaxItems": _count,
+    "MaxItemsPerBatch": _count,
+    "MaxInputBytesPerBatch": _count,
 }
 """What else it must be."""

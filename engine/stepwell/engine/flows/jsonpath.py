@@ -23,7 +23,7 @@ from stepwell.definitions.paths import (
     parse_path,
 )
 from stepwell.definitions.templates import compile_template, compile_value
-from stepwell.engine.flows.values import Condition, Exit, Finish, constant, identity
+from stepwell.engine.flows.values import Condition, Exit, Finish, Told, constant, identity, untold
 
 
 def _nothing(_value: Json, _environment: Environment) -> Json:
@@ -43,14 +43,17 @@ def _path_field(text: str | None) -> Expression:
 class JsonPathFlow:
     """The data flow of a state whose query language is JSONPath."""
 
-    __slots__ = ("_state", "arguments", "document", "finish", "is_identity")
+    __slots__ = ("_state", "_told", "arguments", "document", "finish", "is_identity")
 
-    def __init__(self, state: model.BaseState) -> None:
+    def __init__(self, state: model.BaseState, told: Told = untold, /) -> None:
         self._state = state
-        has_input_path = isinstance(state, model.FlowState) and state.gives("input_path")
-        self.document = _path_field(state.input_path) if has_input_path else identity  # type: ignore[attr-defined]
-        self.arguments = _compile_arguments(state)
-        self.finish = _compile_finish(state, state.assign if isinstance(state, model.AssigningState) else None)
+        self._told = told
+        self.document: Expression = identity
+        if isinstance(state, model.FlowState):
+            read = _path_field(state.input_path) if state.gives("input_path") else identity
+            self.document = told("afterInputPath", read)
+        self.arguments: Expression = told("afterParameters", _compile_arguments(state))
+        self.finish = _compile_finish(state, state.assign if isinstance(state, model.AssigningState) else None, told)
         self.is_identity = state.model_fields_set <= {"type", "next", "end", "comment", "query_language"}
 
     def caught(self, index: int) -> Finish:
@@ -105,7 +108,7 @@ class JsonPathFlow:
                 raise Failed(RUNTIME, f'Reference path "{path}" must point to array.')
             return value
 
-        return items
+        return self._told("afterItemsPath", items)
 
     def selector(self) -> Expression | None:
         """ItemSelector has an older name, Parameters."""
@@ -149,7 +152,7 @@ def _compile_arguments(state: model.BaseState) -> Expression:
             return identity
 
 
-def _compile_finish(state: model.BaseState, assign_fields: dict[str, Json] | None) -> Finish:
+def _compile_finish(state: model.BaseState, assign_fields: dict[str, Json] | None, told: Told = untold) -> Finish:
     """(raw input, result) -> exit, with the Assign that applies: the state's own, or that of a Choice rule."""
     select = (
         _template(state.result_selector)
@@ -161,6 +164,9 @@ def _compile_finish(state: model.BaseState, assign_fields: dict[str, Json] | Non
     filter_output = (
         _path_field(state.output_path) if isinstance(state, model.FlowState) and state.gives("output_path") else None
     )
+    if told is not untold and isinstance(state, model.ResultState):
+        select = told("afterResultSelector", select or identity)
+        place = told("afterResultPath", place or _replace)
     if not (select or assign or place or filter_output):
         return lambda raw, result, environment: (result, None)
 
@@ -181,6 +187,10 @@ def _compile_place(result_path: str | None) -> Callable[[Json, Json], Json] | No
     if result_path is None:
         return lambda raw, result: raw
     return compile_writer(result_path)
+
+
+def _replace(_raw: Json, result: Json) -> Json:
+    return result
 
 
 INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
@@ -253,6 +263,9 @@ CHECKS: dict[str, Callable[[str, str, Json], Json]] = {
     "MaxConcurrency": _count,
     "ToleratedFailureCount": _count,
     "ToleratedFailurePercentage": _percentage,
+    "MaxItems": _count,
+    "MaxItemsPerBatch": _count,
+    "MaxInputBytesPerBatch": _count,
     "Error": _string,
     "Cause": _string,
 }

@@ -14,6 +14,13 @@ Finish = Callable[[Json, Json, Environment], Exit]
 Condition = Callable[[Json, Environment], bool]
 """(document) -> whether a rule matches."""
 
+Told = Callable[[str, Callable[..., Json]], Callable[..., Json]]
+"""(stage, what it does) -> the same, telling what it gives. Stages have the names of the API's InspectionData."""
+
+
+def untold(_stage: str, step: Callable[..., Json]) -> Callable[..., Json]:
+    return step
+
 
 def identity(value: Json, _environment: Environment) -> Json:
     return value

@@ -1,0 +1,282 @@
+"""The APIs of AWS, as far as mocked results are held against them: botocore's models.
+
+    fault_of(integration, result, FieldValidationMode.STRICT)  ->  "Field 'StartDate' must be a string", or None
+
+Rule 1: botocore is imported where it is asked something; whoever has no mock does not pay for it.
+Rule 2: what is not known is not refused: an API that botocore does not have, and integrations whose answer is of their
+own making (HTTP, API Gateway, `eks:call`, most of Amazon EMR).
+Rule 3: names are those that Step Functions shows: optimized integrations capitalise the API's, `aws-sdk` ones write
+them as the AWS SDK for Java 2 does.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from stepwell.definitions.expressions import Json
+from stepwell.definitions.resources import Integration
+from stepwell.engine.operations.test_state import FieldValidationMode
+
+if TYPE_CHECKING:
+    from botocore.model import Shape
+
+SDK: Final = "aws-sdk:"
+
+OPTIMIZED: Final = {
+    "athena": "athena",
+    "batch": "batch",
+    "bedrock": "bedrock",
+    "codebuild": "codebuild",
+    "databrew": "databrew",
+    "dynamodb": "dynamodb",
+    "ecs": "ecs",
+    "eks": "eks",
+    "emr-containers": "emr-containers",
+    "emr-serverless": "emr-serverless",
+    "events": "events",
+    "glue": "glue",
+    "lambda": "lambda",
+    "mediaconvert": "mediaconvert",
+    "sagemaker": "sagemaker",
+    "sns": "sns",
+    "sqs": "sqs",
+    "states": "stepfunctions",
+}
+"""botocore's names of the services whose integrations answer with what the API answers."""
+
+SDK_NAMES: Final = {
+    "applicationdiscovery": "discovery",
+    "cloudwatchlogs": "logs",
+    "cognitoidentityprovider": "cognito-idp",
+    "costandusagereport": "cur",
+    "costexplorer": "ce",
+    "databasemigration": "dms",
+    "directory": "ds",
+    "elasticloadbalancing": "elb",
+    "elasticloadbalancingv2": "elbv2",
+    "elasticsearch": "es",
+    "eventbridge": "events",
+    "iotdataplane": "iot-data",
+    "iotjobsdataplane": "iot-jobs-data",
+    "lexmodelbuilding": "lex-models",
+    "lexmodelsv2": "lexv2-models",
+    "lexruntime": "lex-runtime",
+    "lexruntimev2": "lexv2-runtime",
+    "marketplacemetering": "meteringmarketplace",
+    "migrationhub": "mgh",
+    "serverlessapplicationrepository": "serverlessrepo",
+    "sfn": "stepfunctions",
+}
+"""botocore's names of services that the AWS SDK for Java names otherwise, dashes aside."""
+
+OPERATIONS: Final = {("bedrock", "invokeModel"): ("bedrock-runtime", "InvokeModel")}
+"""Integrations that call an API of another service than their name says."""
+
+POLLED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("athena", "startQueryExecution"): ("GetQueryExecution",),
+    ("batch", "submitJob"): ("DescribeJobs", "jobs"),
+    ("bedrock", "createModelCustomizationJob"): ("GetModelCustomizationJob",),
+    ("codebuild", "startBuild"): ("StartBuild",),
+    ("codebuild", "startBuildBatch"): ("StartBuildBatch",),
+    ("codebuild", "retryBuildBatch"): ("RetryBuildBatch",),
+    ("codebuild", "deleteBuildBatch"): ("DeleteBuildBatch",),
+    ("databrew", "startJobRun"): ("DescribeJobRun",),
+    ("ecs", "runTask"): ("DescribeTasks", "tasks"),
+    ("eks", "createCluster"): ("DescribeCluster",),
+    ("eks", "createFargateProfile"): ("DescribeFargateProfile",),
+    ("eks", "createNodegroup"): ("DescribeNodegroup",),
+    ("eks", "deleteCluster"): ("DescribeCluster",),
+    ("eks", "deleteFargateProfile"): ("DescribeFargateProfile",),
+    ("eks", "deleteNodegroup"): ("DescribeNodegroup",),
+    ("emr-containers", "deleteVirtualCluster"): ("DescribeVirtualCluster",),
+    ("emr-containers", "startJobRun"): ("DescribeJobRun",),
+    ("emr-serverless", "cancelJobRun"): ("GetJobRun",),
+    ("emr-serverless", "createApplication"): ("GetApplication",),
+    ("emr-serverless", "deleteApplication"): ("GetApplication",),
+    ("emr-serverless", "startApplication"): ("GetApplication",),
+    ("emr-serverless", "startJobRun"): ("GetJobRun",),
+    ("emr-serverless", "stopApplication"): ("GetApplication",),
+    ("glue", "startJobRun"): ("GetJobRun", "JobRun"),
+    ("mediaconvert", "createJob"): ("GetJob",),
+    ("sagemaker", "createHyperParameterTuningJob"): ("DescribeHyperParameterTuningJob",),
+    ("sagemaker", "createLabelingJob"): ("DescribeLabelingJob",),
+    ("sagemaker", "createProcessingJob"): ("DescribeProcessingJob",),
+    ("sagemaker", "createTrainingJob"): ("DescribeTrainingJob",),
+    ("sagemaker", "createTransformJob"): ("DescribeTransformJob",),
+    ("states", "startExecution"): ("DescribeExecution",),
+}
+"""What tells the result of a `.sync` task: an operation, and the member of its answer that is the result (of an array,
+an element). A job that the service describes within its own answer keeps the shape of that answer."""
+
+ANY_JSON: Final[Mapping[tuple[str, str], frozenset[str]]] = {
+    ("bedrock", "invokeModel"): frozenset({"Body"}),
+    ("lambda", "invoke"): frozenset({"Payload"}),
+    ("states", "startExecution.sync:2"): frozenset({"Input", "Output"}),
+}
+"""Members that are texts in the API, and JSON of any kind in the result of the task: by service and label."""
+
+
+MEASURED: Final[Mapping[str, Mapping[str, Mapping[str, int]]]] = {"lambda": {"MemorySize": {"max": 10_240}}}
+"""Limits that TestState was seen to hold results to, by service and shape, where the API's model has other ones now."""
+
+
+def fault_of(called: Integration, result: Json, mode: FieldValidationMode) -> str | None:
+    """What is wrong with the mocked result of an integration, in AWS's words; None where nothing is.
+
+    STRICT: required members must be there. In both modes members that are there must conform; unknown ones are passed
+    over, and so is `null`. A task that waits for its token may be answered with anything.
+    """
+    if mode is FieldValidationMode.NONE or called.pattern == "waitForTaskToken":
+        return None
+    shape = _result_shape(called)
+    if shape is None:
+        return None
+    named = _sdk_name if called.service.startswith(SDK) else _capitalised
+    free = ANY_JSON.get((called.service, called.label), frozenset())
+    return next(_faults("", result, shape, named, mode is FieldValidationMode.STRICT, free), None)
+
+
+# --- shapes -----------------------------------------------------------------------------------------------------------
+
+
+def _result_shape(called: Integration) -> "Shape | None":
+    """The shape of the task's result; None where it is not known."""
+    if called.service.startswith(SDK):
+        segment = called.service.removeprefix(SDK)
+        return _output_shape(SDK_NAMES.get(segment, segment), called.action)
+    if called.pattern:
+        operation, *members = POLLED.get((called.service, called.action), ("",))
+        shape = _output_shape(OPTIMIZED.get(called.service, ""), operation)
+        for member in members:
+            shape = None if shape is None else shape.members[member]
+        return getattr(shape, "member", shape)  # of an array, its element
+    service, operation = OPERATIONS.get(
+        (called.service, called.action), (OPTIMIZED.get(called.service, ""), called.action)
+    )
+    return _output_shape(service, operation)
+
+
+def _output_shape(service: str, operation: str) -> "Shape | None":
+    """The output of an API's operation, whose name may begin with a small letter; None for an unknown one."""
+    model = _service_model(service)
+    if model is None or not operation:
+        return None
+    wanted = operation.lower()
+    found = next((name for name in model.operation_names if name.lower() == wanted), None)
+    return None if found is None else model.operation_model(found).output_shape
+
+
+@lru_cache(maxsize=32)
+def _service_model(service: str) -> Any:
+    """botocore's model of a service, whose name may lack its dashes; None where it has none."""
+    # Imported here: it takes a tenth of a second, and most tests need none of it.
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    loader = Loader()
+    known = _known_services(loader)
+    if service not in known:
+        return None
+    description = loader.load_service_model(known[service], "service-2")
+    for name, limits in MEASURED.get(known[service], {}).items():
+        description["shapes"][name].update(limits)
+    return ServiceModel(description, known[service])
+
+
+def _known_services(loader: Any) -> Mapping[str, str]:
+    names = loader.list_available_services("service-2")
+    return {**{name.replace("-", ""): name for name in names}, **{name: name for name in names}}
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def _capitalised(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _sdk_name(name: str) -> str:
+    """As the SDK for Java 2 writes a member: `DBInstances` is `DbInstances`, `ETag` stays."""
+    words = re.sub(r"[^A-Za-z0-9]+", " ", name)
+    words = re.sub(r"([^a-z]{2,})v([0-9]+)", r"\1 v\2 ", words)
+    words = re.sub(r"([^A-Z]{2,})V([0-9]+)", r"\1 V\2 ", words)
+    words = re.sub(r"(?<=[a-z])(?=[A-Z][a-zA-Z0-9])", " ", words)
+    words = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", words)
+    words = re.sub(r"([0-9])([a-zA-Z])", r"\1 \2", words)
+    return "".join(word.capitalize() for word in words.split())
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+Naming = Callable[[str], str]
+
+KINDS: Final[Mapping[str, tuple[str, Callable[[Json], bool]]]] = {
+    "blob": ("a string", lambda value: isinstance(value, str)),
+    "boolean": ("a boolean", lambda value: isinstance(value, bool)),
+    "list": ("an array", lambda value: isinstance(value, list)),
+    "map": ("an object", lambda value: isinstance(value, dict)),
+    "number": ("a number", lambda value: isinstance(value, int | float) and not isinstance(value, bool)),
+    "string": ("a string", lambda value: isinstance(value, str)),
+    "structure": ("an object", lambda value: isinstance(value, dict)),
+    "timestamp": ("a string", lambda value: isinstance(value, str)),
+}
+"""What a value must be, by the type of its shape. The texts for booleans and objects are not recorded."""
+
+NUMBERS: Final = frozenset({"bigdecimal", "biginteger", "double", "float", "integer", "long", "short", "byte"})
+
+
+def _faults(
+    name: str, value: Json, shape: "Shape", named: Naming, is_strict: bool, free: frozenset[str]
+) -> Iterator[str]:
+    """The faults of a value that stands in the member of this name; elements of arrays and maps have its name."""
+    type_name = "number" if shape.type_name in NUMBERS else shape.type_name
+    if value is None or getattr(shape, "is_document_type", False) or type_name not in KINDS:
+        return
+    kind, is_one = KINDS[type_name]
+    if not is_one(value):
+        yield f"{_field(name)} must be {kind}"
+        return
+    if type_name == "structure":
+        yield from _faults_of_members(value, shape, named, is_strict, free)
+        return
+    yield from _faults_of_limits(name, value, shape)
+    if type_name in ("list", "map"):
+        inner = shape.member if type_name == "list" else shape.value
+        for element in value if type_name == "list" else value.values():
+            yield from _faults(name, element, inner, named, is_strict, frozenset())
+
+
+def _faults_of_members(
+    value: Mapping[str, Json], shape: "Shape", named: Naming, is_strict: bool, free: frozenset[str]
+) -> Iterator[str]:
+    members = {named(name): (name, member) for name, member in shape.members.items()}
+    required = shape.required_members if is_strict else ()
+    for shown, (name, _) in members.items():
+        if name in required and value.get(shown) is None:
+            yield f"Required field '{shown}' is missing"
+    for shown, inner in value.items():
+        if shown in members and shown not in free:
+            yield from _faults(shown, inner, members[shown][1], named, is_strict, frozenset())
+
+
+def _faults_of_limits(name: str, value: Json, shape: "Shape") -> Iterator[str]:
+    """The text for what is too long is inferred from the other three."""
+    if shape.type_name == "string" and shape.enum and value not in shape.enum:
+        yield f"{_field(name)} is not an expected value"
+    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    if isinstance(value, str | list | dict):
+        if least is not None and len(value) < least:
+            yield f"{_field(name)} is smaller than the minimum length"
+        if most is not None and len(value) > most:
+            yield f"{_field(name)} exceeds the maximum length"
+    else:
+        if least is not None and value < least:
+            yield f"{_field(name)} is less than the minimum value"
+        if most is not None and value > most:
+            yield f"{_field(name)} exceeds the maximum value"
+
+
+def _field(name: str) -> str:
+    return f"Field '{name}'" if name else "Result"

@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from bench import durable, processes, stepwell_side
+from bench import durable, processes, serving, stepwell_side
 from bench.measuring import LEFT_OUT, Figure, NotMeasured
 from bench.report import Comparison, Row, as_json, save, show
 from bench.workloads import DURABLE, WORKLOADS, Target
@@ -67,6 +67,13 @@ def durables() -> Iterator[Measure]:
     yield "durable-open-100000", durable.measure_opening
 
 
+def servers() -> Iterator[Measure]:
+    """The API over HTTP."""
+    yield "server-start", serving.measure_start
+    yield "server-starts", serving.measure_throughput
+    yield "server-sync", serving.measure_synchronous
+
+
 def _moto():
     from bench import moto_side  # an import of seconds, paid only where moto is wanted
 
@@ -110,6 +117,7 @@ TABLES = (
     ("runs", "Runs: from the start of the execution to its end, the definition loaded before", "moto", runs),
     ("loads", "Load of the definition: read, checked, compiled (moto: CreateStateMachine)", "moto", loads),
     ("durable", "Durable: from the start of the execution to its end, on disk", "DBOS", durables),
+    ("servers", "The API over HTTP: Stepwell's is on disk when it is answered, moto's in memory", "moto", servers),
 )
 """The name in the JSON, the title, the other side, and what is measured."""
 
@@ -135,7 +143,7 @@ def main(prefix: str, alone: bool, as_text: bool, profiled: str | None) -> None:
     if profiled is not None:
         _show_profile(profiled)
         return
-    names = [name for name, _ in (*runs(), *durables())]
+    names = [name for name, _ in (*runs(), *durables(), *servers())]
     if not any(name.startswith(prefix) for name in names):
         raise click.UsageError(f"No name begins with {prefix!r}; there are {', '.join(names)}")
     comparisons = [

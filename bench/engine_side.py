@@ -67,7 +67,7 @@ def measure_single(folder: Path, case: Case) -> dict[str, Any]:
             _verify(engine.wait(engine.start(machine_arn, case.input)), case)
 
         run()
-        medians = [(_median_of(run), _fsync_median(folder)) for _ in range(BATCHES)]
+        medians = [(_median_of(run), fsync_median(folder)) for _ in range(BATCHES)]
     return {"seconds": [run for run, _ in medians], "fsync_seconds": [fsync for _, fsync in medians]}
 
 
@@ -123,7 +123,7 @@ def _median_of(run: Callable[[], None]) -> float:
     return statistics.median(samples)
 
 
-def _fsync_median(folder: Path) -> float:
+def fsync_median(folder: Path) -> float:
     """A page written into a file that has its length, and on disk, as in a WAL that has come round."""
     path = folder / "fsync"
     with path.open("wb", buffering=0) as file:

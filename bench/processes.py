@@ -37,11 +37,11 @@ def measure_cold_start() -> Figure:
     with tempfile.TemporaryDirectory() as folder:
         definition = Path(folder, "one.asl.json")
         definition.write_text(json.dumps(chain(1).definition), encoding="utf-8")
-        command = [*_command(), "run", str(definition), "--input", "{}", "--ephemeral"]
+        arguments = [*command(), "run", str(definition), "--input", "{}", "--ephemeral"]
         samples = []
         for _ in range(COLD_STARTS + 1):
             began = perf_counter()
-            ended = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+            ended = subprocess.run(arguments, capture_output=True, text=True, cwd=folder, check=False)
             samples.append(perf_counter() - began)
             if ended.returncode != 0:
                 last = ended.stderr.strip().splitlines()[-1:] or [f"exit {ended.returncode}"]
@@ -49,7 +49,7 @@ def measure_cold_start() -> Figure:
     return Measurement(samples=tuple(samples[1:]), units=1, note=f"Python alone: {_bare_python() * 1000:.0f} ms")
 
 
-def _command() -> list[str]:
+def command() -> list[str]:
     script = Path(sys.executable).with_name("stepwell")
     return [str(script)] if script.exists() else [sys.executable, "-m", "stepwell"]
 

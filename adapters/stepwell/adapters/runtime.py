@@ -96,8 +96,8 @@ class Runtime:
         onlooker: Onlooker | None = None,
         wait_scale: float = 1.0,
     ) -> None:
-        """`beside` performs what is bound to no function and starts no execution. `wait_scale`: Wait states take so much
-        of their time."""
+        """`beside` performs what is bound to no function and starts no execution. `wait_scale`: the part of their time
+        that Wait states take."""
         self.store, self.registry = _open(data)
         self.machines = Machines(state_machines, self.registry)
         nested = NestedExecutions() if beside is None else NestedExecutions(beside)

@@ -4,9 +4,9 @@ CallerError
     ActivityAlreadyExists   ActivityDoesNotExist   ConflictException   ExecutionAlreadyExists   ExecutionDoesNotExist
     ExecutionNotRedrivable   InvalidArn   InvalidDefinition   InvalidEncryptionConfiguration   InvalidExecutionInput
     InvalidLoggingConfiguration   InvalidName   InvalidOutput   InvalidToken   MissingRequiredParameter
-    ResourceNotFound   ServiceQuotaExceededException   StateMachineAlreadyExists   StateMachineDeleting
-    StateMachineDoesNotExist   StateMachineTypeNotSupported   TaskTimedOut   TooManyTags   UnknownOperationException
-    ValidationException
+    ResourceNotFound   SerializationException   ServiceQuotaExceededException   StateMachineAlreadyExists
+    StateMachineDeleting   StateMachineDoesNotExist   StateMachineTypeNotSupported   TaskTimedOut   TooManyTags
+    UnknownOperationException   ValidationException
 """
 
 
@@ -81,6 +81,10 @@ class MissingRequiredParameter(CallerError):
 
 class ResourceNotFound(CallerError):
     pass
+
+
+class SerializationException(CallerError):
+    """A request that is no JSON, or has a value of another type than the API's."""
 
 
 class ServiceQuotaExceededException(CallerError):

@@ -162,8 +162,8 @@ class Worker:
         self._letters: set[int] = set()
         self._open: set[str] = set()
         self._is_draining = False
-        self.left_open = 0
-        """How many tasks were ever left open for somebody else's answer."""
+        self.news_of_open_tasks = 0
+        """How often a task was left open for somebody else's answer, or somebody said that it is being performed."""
 
     # --- for hosts --------------------------------------------------------------------------------------------------
 
@@ -294,6 +294,8 @@ class Worker:
         self._store.commit(execution, fact, made)
         if isinstance(fact, TaskSucceeded | TaskFailed):
             self._answered(fact.token)
+        elif isinstance(fact, TaskStarted | TaskHeartbeat) and fact.token in self._open:
+            self.news_of_open_tasks += 1
         self._gathered.append((execution, made, done))
 
     def _open_letter(self, letter: Letter) -> None:
@@ -547,7 +549,7 @@ class Worker:
 
     def _note_open(self, token: str) -> None:
         self._open.add(token)
-        self.left_open += 1
+        self.news_of_open_tasks += 1
 
     def _report(self, task: InvokeTask, report: Request) -> None:
         tell = partial(self.send, task.execution_arn, token=task.token)

@@ -40,8 +40,8 @@ class Api(Struct, frozen=True, kw_only=True):
     runtime: Runtime
     mocks: MockFile | None = None
     """Whose test cases a StartExecution may name."""
-    has_log_group: Callable[[str], bool] = lambda arn: True
-    """Whether the log group of an ARN is there."""
+    has_log_group: Callable[[str], bool] = lambda group: True
+    """Whether there is a log group of this name."""
 
     def now(self) -> int:
         return self.runtime.now()

@@ -25,6 +25,7 @@ def create_state_machine(api: Api, caller: Caller, params: Params) -> Response:
         tags={tag["key"]: tag.get("value", "") for tag in tags},
         region=caller.region,
         account=caller.account,
+        has_log_group=api.has_log_group,
         **_configurations(params),
     )
     api.runtime.machines.forget()
@@ -47,6 +48,7 @@ def update_state_machine(api: Api, caller: Caller, params: Params) -> Response:
         role_arn=params.get("roleArn"),
         publish=params.get("publish", False),
         version_description=params.get("versionDescription"),
+        has_log_group=api.has_log_group,
         **_configurations(params),
     )
     api.runtime.machines.forget()

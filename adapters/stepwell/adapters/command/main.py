@@ -23,6 +23,7 @@ from stepwell.adapters.command.output import give_up, say
 SUBCOMMANDS = {
     "run": "Run a state machine and watch it move.",
     "resume": "Carry on a run whose process is gone.",
+    "serve": "Serve the API of AWS Step Functions on this machine.",
     "validate": "Check definitions as AWS checks them.",
     "eval": "Try an expression: its value as it would be in a state.",
     "test-state": "Test one state by itself: every stage of its data flow.",

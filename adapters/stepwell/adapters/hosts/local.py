@@ -51,7 +51,8 @@ class LocalHost:
         self._look_around = look_around
         self._looked_at = 0.0
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._waited_for = 0
+        self._waited_at = 0
+        self._patient_until = 0.0
         self._pool, self._drawn = b"", POOL_BYTES
         self._runner = ThreadRunner(self._inbox.put)
         self.worker = Worker(
@@ -147,11 +148,12 @@ class LocalHost:
 
     def _answer_in_time(self) -> Callable[[], None] | None:
         """What was posted within the moment that a token which was just handed out is given for its answer."""
-        if not self.worker.awaits_answers or self._waited_for == self.worker.left_open:
+        if not self.worker.awaits_answers:
             return None
-        self._waited_for = self.worker.left_open
-        until = monotonic() + SECONDS_FOR_ANSWERS
-        while (left := until - monotonic()) > 0:
+        if self._waited_at != self.worker.news_of_open_tasks:
+            self._waited_at = self.worker.news_of_open_tasks
+            self._patient_until = monotonic() + SECONDS_FOR_ANSWERS
+        while (left := self._patient_until - monotonic()) > 0:
             try:
                 return self._inbox.get(timeout=min(left, SECONDS_BETWEEN_LOOKS if self.store.is_shared else left))
             except Empty:

@@ -30,7 +30,9 @@ from stepwell.engine.program import Program
 from stepwell.engine.redrive import redrive_status
 from stepwell.engine.worker import Done, Worker
 
-FORBIDDEN_IN_NAMES = re.compile(r"[\s?*<>{}\[\]\"#%\\^|~`$&,;:/\u0000-\u001f\u007f-\u009f\ud800-\udfff]")
+FORBIDDEN_IN_NAMES = re.compile(
+    r"[\s?*<>{}\[\]\"#%\\^|~`$&,;:/\u0000-\u001f\u007f-\u009f\ud800-\udfff\ufffe\uffff\U0010ffff]"
+)
 
 
 def checked_name(name: str) -> str:

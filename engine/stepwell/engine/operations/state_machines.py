@@ -6,7 +6,7 @@ Rule 2: what is asked for is done within one transaction of the registry, so two
 `at` is in milliseconds since the epoch. Every ARN may raise InvalidArn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -25,6 +25,7 @@ from stepwell.engine.errors import (
 from stepwell.engine.operations import configurations
 from stepwell.engine.operations.executions import checked_name
 from stepwell.engine.operations.finding import active, check_active, no_state_machine
+from stepwell.engine.operations.logging_configuration import checked_logging_configuration
 from stepwell.engine.operations.tags import checked_tags
 from stepwell.engine.operations.versions import publish as publish_revision
 from stepwell.engine.operations.versions import revision_of
@@ -36,6 +37,9 @@ from stepwell.engine.registry import (
     StateMachineStatus,
     VersionRecord,
 )
+
+HasLogGroup = Callable[[str], bool]
+"""Whether there is a log group of this name."""
 
 
 class Written(Struct, frozen=True, kw_only=True):
@@ -68,18 +72,22 @@ def create_state_machine(
     tags: dict[str, str] | None = None,
     region: str = arns.DEFAULT_REGION,
     account: str = arns.DEFAULT_ACCOUNT,
+    has_log_group: HasLogGroup = lambda group: True,
 ) -> Written:
     """A new state machine, or the one of this name if it says the same; its role and tags stay as they are then.
 
-    Raises InvalidName, InvalidDefinition, StateMachineAlreadyExists, StateMachineDeleting, TooManyTags, and
-    ValidationException for a description of a version that is not published.
+    Raises InvalidName, InvalidDefinition, InvalidLoggingConfiguration, InvalidEncryptionConfiguration,
+    StateMachineAlreadyExists, StateMachineDeleting, TooManyTags, and ValidationException for a description of a version
+    that is not published.
     """
     asked = StateMachineRecord(
         arn=arns.state_machine_arn(checked_name(name), region, account),
         type=type,
         definition=definition,
         role_arn=role_arn,
-        logging_configuration=configurations.logging(logging_configuration),
+        logging_configuration=checked_logging_configuration(
+            configurations.logging(logging_configuration), has_log_group
+        ),
         tracing_configuration=configurations.tracing(tracing_configuration),
         encryption_configuration=configurations.encryption(encryption_configuration),
         created_at=at,
@@ -117,17 +125,19 @@ def update_state_machine(
     encryption_configuration: Configuration | None = None,
     publish: bool = False,
     version_description: str | None = None,
+    has_log_group: HasLogGroup = lambda group: True,
 ) -> Written:
     """Makes a new revision of a state machine; of one that says all this already, nothing.
 
     Raises StateMachineDoesNotExist (for the ARN of a version or an alias too), StateMachineDeleting,
-    MissingRequiredParameter, InvalidDefinition, and ValidationException for a description of a version that is not
-    published.
+    MissingRequiredParameter, InvalidDefinition, InvalidLoggingConfiguration, InvalidEncryptionConfiguration, and
+    ValidationException for a description of a version that is not published.
     """
     found = active(registry, arn)
     changes: dict[str, Any] = {"definition": definition, "role_arn": role_arn}
     if logging_configuration is not None:
-        changes["logging_configuration"] = configurations.logging(logging_configuration)
+        asked = configurations.logging(logging_configuration)
+        changes["logging_configuration"] = checked_logging_configuration(asked, has_log_group)
     if tracing_configuration is not None:
         changes["tracing_configuration"] = configurations.tracing(tracing_configuration)
     if encryption_configuration is not None:

@@ -1,0 +1,157 @@
+"""Clients of AWS services: each made when it is first needed, once for a service, region and role.
+
+A client does nothing of its own accord: it does not retry, and neither checks nor translates what it is given.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import BUILTIN_HANDLERS
+from botocore.session import Session
+from msgspec import Struct
+
+from stepwell.adapters.tasks.aws import names
+from stepwell.adapters.tasks.aws.answers import HEADERS
+from stepwell.adapters.tasks.aws.endpoints import Credentials, Endpoints
+
+CONNECT_SECONDS = 5
+READ_SECONDS: Mapping[str, int] = {"lambda": 910, "stepfunctions": 310}
+"""How long an answer may take, by client: a function runs for 15 minutes, an express execution for 5."""
+OTHER_READ_SECONDS = 70
+
+CONVENIENCES = frozenset(
+    {"base64_encode_user_data", "decode_console_output", "json_decode_policies", "json_decode_template_body"}
+)
+"""What botocore does for callers in Python and the AWS SDK for Java does not."""
+
+ROLE_SESSION = "StepFunctions"
+_SPARE = timedelta(minutes=5)
+
+
+class NoSuchService(Exception):
+    """botocore has no service of this name."""
+
+
+class RoleNotAssumed(Exception):
+    """The role of a task could not be assumed. Carries what was said about it."""
+
+
+class Connection(Struct, frozen=True, kw_only=True):
+    """A client with what is known of its API."""
+
+    client: Any
+    url: str
+    service_id: str
+    operations: Mapping[str, str]
+    """The API's operations by the names that Resources give them."""
+
+    def model(self, operation: str) -> Any:
+        return self.client.meta.service_model.operation_model(operation)
+
+
+class _Assumed(Struct, frozen=True, kw_only=True):
+    connections: dict[tuple[str, str], Connection]
+    credentials: Credentials
+    expires_at: datetime
+
+
+class Clients:
+    """The clients for these endpoints. May be used from any thread."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
+        self._lock = Lock()
+        self._session: Any = None
+        self._connections: dict[tuple[str, str], Connection] = {}
+        self._assumed: dict[tuple[str, str], _Assumed] = {}
+
+    def connect(self, segment: str, region: str, role: str | None = None) -> Connection:
+        """The client of a service that has an endpoint; raises NoSuchService, RoleNotAssumed.
+
+        A role is assumed where STS has an endpoint too, and counts for nothing where it has none.
+        """
+        with self._lock:
+            if role is None or self._endpoints.url("sts") is None:
+                return self._kept(self._connections, segment, region, self._endpoints.credentials)
+            assumed = self._assumed.get((role, region))
+            if assumed is None or assumed.expires_at - _SPARE < datetime.now(UTC):
+                assumed = self._assumed[role, region] = self._assume(role, region)
+            return self._kept(assumed.connections, segment, region, assumed.credentials)
+
+    def _kept(
+        self,
+        connections: dict[tuple[str, str], Connection],
+        segment: str,
+        region: str,
+        credentials: Credentials,
+    ) -> Connection:
+        kept = connections.get((segment, region))
+        if kept is None:
+            kept = connections[segment, region] = self._made(segment, region, credentials)
+        return kept
+
+    def _made(self, segment: str, region: str, credentials: Credentials) -> Connection:
+
+        url = self._endpoints.url(segment)
+        assert url is not None, "a service without an endpoint is never called"
+        session = self._opened()
+        name = names.client_name(segment, session.get_available_services())
+        if name is None:
+            raise NoSuchService(segment)
+        client = session.create_client(
+            name,
+            region_name=region,
+            endpoint_url=url,
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            aws_session_token=credentials.session_token,
+            config=Config(
+                connect_timeout=CONNECT_SECONDS,
+                read_timeout=READ_SECONDS.get(name, OTHER_READ_SECONDS),
+                retries={"total_max_attempts": 1, "mode": "standard"},
+                parameter_validation=False,
+                inject_host_prefix=False,
+                max_pool_connections=64,
+                s3={"addressing_style": "path"},
+                user_agent_extra="stepwell",
+            ),
+        )
+        client.meta.events.register("after-call", _keep_headers)
+        model = client.meta.service_model
+        operations = {names.uncapitalized(operation): operation for operation in model.operation_names}
+        return Connection(client=client, url=url, service_id=str(model.service_id), operations=operations)
+
+    def _opened(self) -> Any:
+        """The session, which is not safe to be used by two threads."""
+        if self._session is None:
+            self._session = Session()
+            for event, handler, *_ in BUILTIN_HANDLERS:
+                if getattr(handler, "__name__", "") in CONVENIENCES:
+                    self._session.unregister(event, handler)
+        return self._session
+
+    def _assume(self, role: str, region: str) -> _Assumed:
+
+        sts = self._kept(self._connections, "sts", region, self._endpoints.credentials).client
+        try:
+            given = sts.assume_role(RoleArn=role, RoleSessionName=ROLE_SESSION)["Credentials"]
+        except (BotoCoreError, ClientError) as fault:
+            raise RoleNotAssumed(str(fault)) from fault
+        return _Assumed(
+            connections={},
+            credentials=Credentials(
+                access_key_id=given["AccessKeyId"],
+                secret_access_key=given["SecretAccessKey"],
+                session_token=given["SessionToken"],
+            ),
+            expires_at=given["Expiration"],
+        )
+
+
+def _keep_headers(http_response: Any, parsed: Any, **_: Any) -> None:
+    if isinstance(parsed, dict):
+        parsed.setdefault("ResponseMetadata", {})[HEADERS] = list(http_response.headers.items())

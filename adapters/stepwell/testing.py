@@ -1,0 +1,109 @@
+"""Stepwell in your tests: the API of Step Functions in the test's own process.
+
+    from stepwell.testing import client
+
+    sfn = client(functions={"Charge": lambda event: {"id": 7}}, fast_forward=True)
+    machine = sfn.create_state_machine(name="order", definition=definition, roleArn=role)
+    started = sfn.start_execution(stateMachineArn=machine["stateMachineArn"], input="{}")
+
+What `client` gives is a client of boto3, so code under test may be handed it in the place of its own. Nothing goes over
+a network, and no credentials are needed.
+"""
+
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from io import BytesIO
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from stepwell.adapters.api.api import Api
+from stepwell.adapters.runs import Definition
+from stepwell.adapters.server.app import Access
+from stepwell.adapters.server.dispatch import respond
+from stepwell.adapters.server.metrics import Metrics
+from stepwell.adapters.server.setup import Setup, opened
+from stepwell.adapters.server.sigv4 import scope_of
+from stepwell.adapters.tasks.bindings import Functions
+from stepwell.adapters.tasks.mock_files import MockFile
+from stepwell.engine import arns
+
+__all__ = ["client"]
+
+ENDPOINT = "http://stepwell.localhost"
+"""Where a client of nobody's server says that it sends to. It does not."""
+
+
+def client(
+    endpoint_url: str | None = None,
+    *,
+    functions: Functions | None = None,
+    state_machines: Mapping[str, Definition] | None = None,
+    mock_config: str | PathLike[str] | None = None,
+    data: str | PathLike[str] | None = None,
+    fast_forward: bool = False,
+    region_name: str = arns.DEFAULT_REGION,
+    account_id: str = arns.DEFAULT_ACCOUNT,
+) -> Any:
+    """A boto3 client for Step Functions, ready for every operation, StartSyncExecution and TestState included.
+
+    With `endpoint_url` it calls the server there, and takes nothing else but the region. Without, it has an engine of
+    its own in this process, with `functions` and `state_machines` as `Engine` takes them, and with the test cases of a
+    mock configuration file (`stateMachineArn#TestCase`); `data` is a directory that keeps everything, else it is in
+    memory, and gone with the client. Raises StoreFailed and InvalidMockConfig.
+    """
+    import boto3
+    from botocore.config import Config
+
+    session = boto3.session.Session()
+    made = session.client(
+        "stepfunctions",
+        endpoint_url=endpoint_url or ENDPOINT,
+        region_name=region_name,
+        aws_access_key_id=account_id,
+        aws_secret_access_key="none",
+        # AWS has a host of its own for the operations that wait; here all of them are at one address.
+        config=Config(inject_host_prefix=False, retries={"total_max_attempts": 1}),
+    )
+    if endpoint_url is None:
+        setup = Setup(
+            data=None if data is None else Path(data),
+            functions=functions,
+            state_machines=state_machines or {},
+            mock_file=None if mock_config is None else MockFile(mock_config),
+            fast_forward=fast_forward,
+        )
+        own = ExitStack()
+        api = own.enter_context(opened(setup, Metrics()))
+        weakref.finalize(made, own.close)
+        made.meta.events.register("before-send.sfn", _Answering(api))
+    return made
+
+
+class _Answering:
+    """Answers the requests of a client, before they would be sent."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._access = Access()
+
+    def __call__(self, request: Any, **about: Any) -> Any:
+        from botocore.awsrequest import AWSResponse
+
+        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+        caller = self._access.caller(scope_of(headers))
+        body = request.body or b""
+        status, answer = respond(self._api, headers, caller, body.encode() if isinstance(body, str) else body)
+        return AWSResponse(request.url, status, {"content-type": "application/x-amz-json-1.0"}, _Body(answer))
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+class _Body(BytesIO):
+    """A body as botocore reads those of urllib3."""
+
+    def stream(self, amount: int = 0, **kwargs: Any) -> Iterator[bytes]:
+        yield self.read()

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
 
 from bench.engine_side import fsync_median
 from bench.http_side import at_once, latencies, machine_of
@@ -117,7 +117,7 @@ def _moto_starts_at_once() -> Figure:
 
 
 @contextmanager
-def _stepwell(where: str) -> Iterator[tuple[int, Any]]:
+def _stepwell(where: str) -> Iterator[tuple[int, Path]]:
     RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=RESULTS) as folder:
         kept = [where, folder] if where == "--data" else [where]
@@ -128,7 +128,7 @@ def _stepwell(where: str) -> Iterator[tuple[int, Any]]:
                 banner = process.stderr.readline()
                 found = re.search(r":(\d+) ", banner)
                 assert found, f"the server said {banner!r}"
-                yield int(found[1]), folder
+                yield int(found[1]), Path(folder)
             finally:
                 process.terminate()
 

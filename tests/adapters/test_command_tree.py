@@ -6,8 +6,8 @@ from itertools import count
 import pytest
 
 from stepwell.adapters.command.tree import Mark, Row, Tree
-from stepwell.adapters.whereabouts import Whereabouts
 from stepwell.adapters.hosts.simulation import Simulation
+from stepwell.adapters.whereabouts import Whereabouts
 from stepwell.definitions.check import parse
 from stepwell.definitions.failure import Failure
 from stepwell.engine import arns

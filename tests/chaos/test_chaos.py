@@ -14,8 +14,8 @@ from chaos.harness import Chaos
 from chaos.machines import machine_of
 from chaos.sabotage import WAYS
 from chaos.undisturbed import Undisturbed, course_of, departures
-from stepwell.adapters.whereabouts import Whereabouts
 from stepwell.adapters.hosts.simulation import simulate
+from stepwell.adapters.whereabouts import Whereabouts
 from stepwell.engine.history import from_api
 from stepwell.engine.operations.executions import new_execution
 from support import MACHINE_ARN, machine, parallel, pass_, scope

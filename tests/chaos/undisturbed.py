@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from chaos.machines import Machine
 from chaos.work import undisturbed
-from stepwell.adapters.whereabouts import Whereabouts
 from stepwell.adapters.hosts.simulation import Simulation
 from stepwell.adapters.runs import Machines, launcher, prepare
+from stepwell.adapters.whereabouts import Whereabouts
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.json_text import InvalidJson, loads
 from stepwell.engine.execution import Execution

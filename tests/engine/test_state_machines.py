@@ -10,6 +10,7 @@ from stepwell.definitions.model import StateMachineType
 from stepwell.definitions.problems import InvalidDefinition
 from stepwell.engine.errors import (
     InvalidArn,
+    InvalidLoggingConfiguration,
     InvalidName,
     MissingRequiredParameter,
     StateMachineAlreadyExists,
@@ -19,15 +20,24 @@ from stepwell.engine.errors import (
     ValidationException,
 )
 from stepwell.engine.operations.aliases import create_alias
-from stepwell.engine.operations.state_machines import create_state_machine, delete_state_machine, describe_state_machine, list_state_machines, resolve, update_state_machine
-from stepwell.engine.operations.versions import publish_version
+from stepwell.engine.operations.state_machines import (
+    create_state_machine,
+    delete_state_machine,
+    describe_state_machine,
+    list_state_machines,
+    resolve,
+    update_state_machine,
+)
 from stepwell.engine.operations.tags import list_tags
+from stepwell.engine.operations.versions import publish_version
 from support import ACTIVITY, CALLBACK, MACHINE_ARN, machine, pass_, task
 
 ROLE = "arn:aws:iam::123456789012:role/tested"
 OTHER_ROLE = "arn:aws:iam::123456789012:role/other"
 TEXT = dumps(machine(A=pass_()))
 OTHER_TEXT = dumps(machine(B=pass_()))
+GROUP_ARN = "arn:aws:logs:us-east-1:123456789012:log-group:tested:*"
+GROUP = [{"cloudWatchLogsLogGroup": {"logGroupArn": GROUP_ARN}}]
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -64,9 +74,9 @@ def test_a_state_machine_is_kept_as_it_was_given(registry):
 
 
 def test_what_callers_leave_out_is_as_on_aws(registry):
-    record = created(registry, logging_configuration={"level": "ALL"}).state_machine
+    record = created(registry, logging_configuration={"level": "ALL", "destinations": GROUP}).state_machine
 
-    assert record.logging_configuration == {"level": "ALL", "includeExecutionData": False}
+    assert record.logging_configuration == {"level": "ALL", "includeExecutionData": False, "destinations": GROUP}
     assert record.tracing_configuration == {"enabled": False}
     assert record.encryption_configuration == {"type": "AWS_OWNED_KEY"}
 
@@ -103,7 +113,7 @@ def test_the_same_request_again_changes_nothing(registry, repeated):
         {"definition": OTHER_TEXT},
         {"definition": f"{TEXT} "},
         {"type": StateMachineType.EXPRESS},
-        {"logging_configuration": {"level": "ALL"}},
+        {"logging_configuration": {"level": "OFF", "includeExecutionData": True}},
         {"tracing_configuration": {"enabled": True}},
         {"encryption_configuration": {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "key"}},
     ],
@@ -172,6 +182,73 @@ def test_creating_can_publish_the_first_version(registry):
     assert created(registry, publish=True, version_description="first") == found
 
 
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ({}, {"publish": True}),
+        ({"publish": True}, {}),
+        ({"publish": True}, {"publish": True, "version_description": "first"}),
+    ],
+    ids=["now to be published", "not to be published any more", "with a description"],
+)
+def test_whether_to_publish_is_part_of_what_creating_says(registry, first, again):
+    created(registry, **first)
+
+    with pytest.raises(StateMachineAlreadyExists):
+        created(registry, **again)
+
+
+def test_a_version_that_was_published_later_is_no_part_of_what_creating_said(registry):
+    first = created(registry)
+    publish_version(registry, MACHINE_ARN, at=first.state_machine.created_at)
+
+    again = created(registry)
+
+    assert (again.arn, again.version) == (first.arn, None)
+
+
+# --- logging ----------------------------------------------------------------------------------------------------------
+
+
+NOT_ONE = "Invalid Logging Configuration: Must specify exactly one Log Destination."
+NOT_FOUND = "Invalid Logging Configuration: Log Destination not found."
+
+
+@pytest.mark.parametrize(
+    ("configuration", "text"),
+    [
+        ({"level": "ALL"}, NOT_ONE),
+        ({"level": "ERROR", "destinations": GROUP + GROUP}, NOT_ONE),
+        ({"level": "FATAL", "destinations": GROUP}, NOT_FOUND),
+    ],
+    ids=["nowhere", "to two places", "to a group that is not there"],
+)
+def test_a_state_machine_logs_to_one_log_group_that_is_there(registry, configuration, text):
+    created(registry, name="other")
+
+    with pytest.raises(InvalidLoggingConfiguration, match=f"^{text}$"):
+        created(registry, logging_configuration=configuration, has_log_group=lambda group: False)
+    with pytest.raises(InvalidLoggingConfiguration, match=f"^{text}$"):
+        updated(
+            registry,
+            MACHINE_ARN.replace("tested", "other"),
+            logging_configuration=configuration,
+            has_log_group={"x"}.__contains__,
+        )
+
+
+def test_a_log_group_is_asked_for_by_its_name(registry):
+    asked = []
+
+    created(
+        registry,
+        logging_configuration={"level": "ALL", "destinations": GROUP},
+        has_log_group=lambda group: asked.append(group) or True,
+    )
+
+    assert asked == ["tested"]
+
+
 # --- update -----------------------------------------------------------------------------------------------------------
 
 
@@ -189,11 +266,11 @@ def test_an_update_makes_a_new_revision(registry):
 
 
 def test_an_update_replaces_a_configuration(registry):
-    created(registry, logging_configuration={"level": "ALL", "includeExecutionData": True})
+    created(registry, logging_configuration={"level": "OFF", "includeExecutionData": True})
 
-    record = updated(registry, logging_configuration={"level": "ERROR"}).state_machine
+    record = updated(registry, logging_configuration={"level": "ERROR", "destinations": GROUP}).state_machine
 
-    assert record.logging_configuration == {"level": "ERROR", "includeExecutionData": False}
+    assert record.logging_configuration == {"level": "ERROR", "includeExecutionData": False, "destinations": GROUP}
 
 
 def test_an_update_that_changes_nothing_keeps_the_revision(registry):
@@ -262,6 +339,22 @@ def test_an_arn_must_be_that_of_a_state_machine(registry, operation):
         operation(registry, "invalid_arn")
     with pytest.raises(InvalidArn, match=r"^Invalid Arn: 'Resource type not valid in this context: express'$"):
         operation(registry, MACHINE_ARN.replace("stateMachine", "express") + ":name:id")
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        describe_state_machine,
+        delete_state_machine,
+        lambda registry, arn: resolve(registry, arn, b""),
+        lambda registry, arn: updated(registry, arn, definition=OTHER_TEXT),
+        lambda registry, arn: publish_version(registry, arn, at=1),
+    ],
+    ids=["describe", "delete", "start", "update", "publish"],
+)
+def test_the_children_of_a_distributed_map_are_not_meant_by_any_operation(registry, operation):
+    with pytest.raises(ValidationException):
+        operation(registry, f"{MACHINE_ARN}/label")
 
 
 def test_state_machines_are_listed_by_name(registry):

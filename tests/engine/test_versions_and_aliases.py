@@ -17,7 +17,12 @@ from stepwell.engine.errors import (
     ValidationException,
 )
 from stepwell.engine.operations.aliases import create_alias, delete_alias, describe_alias, list_aliases, update_alias
-from stepwell.engine.operations.state_machines import create_state_machine, describe_state_machine, resolve, update_state_machine
+from stepwell.engine.operations.state_machines import (
+    create_state_machine,
+    describe_state_machine,
+    resolve,
+    update_state_machine,
+)
 from stepwell.engine.operations.versions import delete_version, list_versions, publish_version
 from support import MACHINE_ARN, machine, pass_
 

@@ -146,6 +146,11 @@ class Runtime:
         """How many executions it carries on."""
         return len(self.host.worker.carried)
 
+    @property
+    def pollers(self) -> int:
+        """How many wait for a task of an activity."""
+        return sum(map(len, tuple(self._polling.values())))
+
     def release_pollers(self) -> None:
         """Lets whoever waits for a task of an activity go without one: nobody is to wait for a server that ends."""
 
@@ -188,7 +193,7 @@ class Runtime:
                 execution,
                 prepared.definition,
                 is_unique=about.get("name") is None,
-                done=lambda change: _finish(answer, change, partial(shown, execution)),
+                done=lambda change: _finish(answer, change, lambda: shown(started)),  # called later
             )
             if started is not execution:
                 return  # it runs already, and whoever has started it has seen to the rest

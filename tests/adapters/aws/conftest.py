@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -21,7 +23,7 @@ class Service:
     def __init__(self, url: str) -> None:
         self.url = url
         self.requests: list[dict[str, Any]] = []
-        self._answers: list[tuple[int, dict[str, str], bytes]] = [(200, JSON, b"{}")]
+        self._answers: list[tuple[int, dict[str, str], bytes]] = []
 
     def answers(self, *bodies: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
         """JSON values, or bytes as they are; a pair has a status of its own."""
@@ -46,16 +48,20 @@ class Service:
         return json.loads(self.requests[-1]["body"])
 
 
-@pytest.fixture
-def service() -> Iterator[Service]:
+@pytest.fixture(scope="session")
+def _loopback() -> Iterator[Service]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # who has read enough goes away
+                super().handle()
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             request = {"method": self.command, "path": self.path, "headers": dict(self.headers), "body": body}
             status, headers, data = told.take(request)
-            self.send_response(status)
+            self.send_response_only(status)
             for name, value in {**headers, "Content-Length": str(len(data))}.items():
                 self.send_header(name, value)
             self.end_headers()
@@ -78,6 +84,13 @@ def service() -> Iterator[Service]:
         thread.join()
 
 
+@pytest.fixture
+def service(_loopback: Service) -> Service:
+    _loopback.requests.clear()
+    _loopback.answers({})
+    return _loopback
+
+
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
     """The URL of moto's server."""
@@ -98,8 +111,13 @@ def call(service: Service) -> Callable[..., Run]:
 
 def run_at(url: str, resource: str, parameters: Any = None, **fields: Any) -> Run:
     given = {} if parameters is None else {"Parameters": parameters}
-    tasks = AwsTasks(Endpoints(everything=url))
-    return Run(simulate(machine(Call=task(resource, **given, **fields)), tasks=tasks), [])
+    return Run(simulate(machine(Call=task(resource, **given, **fields)), tasks=tasks_at(url)), [])
+
+
+@cache
+def tasks_at(url: str) -> AwsTasks:
+    """The handler of a service: clients are dear to make."""
+    return AwsTasks(Endpoints(everything=url))
 
 
 @pytest.fixture

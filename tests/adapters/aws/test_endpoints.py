@@ -113,3 +113,23 @@ def test_botocore_is_imported_with_the_first_call_only():
         "assert not any(name.startswith(('boto', 'urllib3')) for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_neither_profile_nor_proxy_of_the_environment_keeps_calls_from_loopback(service, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "none-such")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    state = task("arn:aws:states:::dynamodb:getItem", Parameters={"TableName": "t", "Key": {}})
+
+    ran = Run(simulate(machine(Call=state), tasks=AwsTasks(Endpoints(everything=service.url))), [])
+
+    assert ran.status == "SUCCEEDED"
+
+
+def test_a_region_that_is_none_fails_the_task(service):
+    state = task("arn:aws:states:::dynamodb:getItem", Parameters={"TableName": "t", "Key": {}})
+    tasks = AwsTasks(Endpoints(everything=service.url, region="no region"))
+
+    ran = Run(simulate(machine(Call=state), tasks=tasks), [])
+
+    assert ran.error == "Stepwell.TaskNotSupported"
+    assert "no region" in ran.cause

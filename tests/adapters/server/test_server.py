@@ -327,7 +327,7 @@ def test_a_server_that_is_told_to_end_lets_pollers_go_and_ends(tmp_path, calling
         given = []
         worker = threading.Thread(target=lambda: given.append(sfn.get_activity_task(activityArn=activity)))
         worker.start()
-        while b'operation="CreateActivity"' not in _metrics(sfn):
+        while b"stepwell_activity_pollers 1.0" not in _metrics(sfn):
             pass
         process.send_signal(signal.SIGINT)
 

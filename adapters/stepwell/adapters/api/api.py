@@ -11,7 +11,7 @@ from stepwell.adapters.runs import Prepared
 from stepwell.adapters.runtime import Runtime
 from stepwell.adapters.tasks.mock_files import MockFile
 from stepwell.engine import arns
-from stepwell.engine.errors import ValidationException
+from stepwell.engine.operations.finding import unlabelled
 from stepwell.engine.operations.pages import Page, Pages
 
 T = TypeVar("T")
@@ -51,10 +51,8 @@ class Api(Struct, frozen=True, kw_only=True):
 
     def find(self, arn: str) -> Prepared:
         """The state machine, version or alias of an ARN, ready to run; raises StateMachineDoesNotExist."""
-        if "/" in arn:
-            raise ValidationException(f"State machine ARN of a Map state's children cannot be started: '{arn}'")
         runtime = self.runtime
-        return runtime.from_registry(lambda: runtime.machines.find(arn, self.entropy))
+        return runtime.from_registry(lambda: runtime.machines.find(unlabelled(arn), self.entropy))
 
     def pages(self, params: Params, *of: object) -> Pages:
         """The list that a request asks for; `of` tells it from others."""

@@ -28,7 +28,12 @@ def start_sync_execution(api: Api, caller: Caller, params: Params) -> Answer[Res
     prepared, about = _start(api, params)
     if prepared.type is not StateMachineType.EXPRESS:
         raise StateMachineTypeNotSupported
-    return api.runtime.run(prepared, shown=descriptions.synchronous_end, is_synchronous=True, **about)
+
+    def shown(execution: Execution) -> Response:
+        description = descriptions.synchronous_end(execution)
+        return descriptions.as_included(description, api.runtime.registry, execution, params.get("includedData"))
+
+    return api.runtime.run(prepared, shown=shown, is_synchronous=True, **about)
 
 
 def _start(api: Api, params: Params) -> tuple[Any, dict[str, Any]]:
@@ -55,15 +60,18 @@ def _started(execution: Execution) -> Response:
 
 
 def describe_execution(api: Api, caller: Caller, params: Params) -> Response:
-    return descriptions.describe_execution(api.runtime.store, params["executionArn"], api.now())
+    runtime, arn, included = api.runtime, params["executionArn"], params.get("includedData")
+    return runtime.from_registry(
+        lambda: descriptions.describe_execution(runtime.store, runtime.registry, arn, api.now(), included)
+    )
 
 
 def describe_state_machine_for_execution(api: Api, caller: Caller, params: Params) -> Response:
     runtime, arn = api.runtime, arns.checked(params["executionArn"], "execution")
     execution, definition = runtime.store.describe(arn), runtime.store.definition(arn)
-    program = runtime.machines.compile(definition, execution.type)
+    included = params.get("includedData")
     return runtime.from_registry(
-        lambda: descriptions.described_for_execution(runtime.registry, execution, definition, program)
+        lambda: descriptions.described_for_execution(runtime.registry, execution, definition, included)
     )
 
 

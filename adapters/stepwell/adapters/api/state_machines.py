@@ -75,10 +75,7 @@ def delete_state_machine(api: Api, caller: Caller, params: Params) -> Response:
 
 def describe_state_machine(api: Api, caller: Caller, params: Params) -> Response:
     record = state_machines.describe_state_machine(api.runtime.registry, params["stateMachineArn"])
-    program = api.runtime.machines.compile(record.definition, record.type)
-    description = descriptions.described_state_machine(record, program)
-    is_hidden = params.get("includedData") == "METADATA_ONLY" and "kmsKeyId" in record.encryption_configuration
-    return {**description, "definition": ""} if is_hidden else description
+    return descriptions.described_state_machine(record, params.get("includedData"))
 
 
 def list_state_machines(api: Api, caller: Caller, params: Params) -> Response:

@@ -34,6 +34,9 @@ from stepwell.engine.ports import StoreFailed
 
 KEYS = "STEPWELL_ACCESS_KEYS"
 
+SECONDS_OF_A_TURN = 0.001
+"""How long one thread may keep the other waiting: the server's and the runtime's hand each request to and fro."""
+
 
 @click.command("serve", short_help="Serve the API of AWS Step Functions on this machine.")
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
@@ -191,6 +194,7 @@ def command(
                 server = Server(application, grace=grace, when_ending=api.runtime.release_pollers)
                 where = "in memory" if kept is None else f"in {kept}"
                 say(f"serves AWS Step Functions at {place} ({where}); Ctrl-C ends it")
+                sys.setswitchinterval(SECONDS_OF_A_TURN)
                 with _no_traceback_on_signals():
                     server.run(sockets=[own])
                 application.close()

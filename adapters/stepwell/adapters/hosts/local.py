@@ -20,6 +20,8 @@ from stepwell.engine.worker import Compile, Launch, Missing, Observer, Worker, c
 LONGEST_REST_SECONDS = 3600.0
 SECONDS_FOR_ANSWERS = 1.0
 SECONDS_BETWEEN_LOOKS = 0.05
+SECONDS_OF_QUIET = 0.02
+"""When nothing has come for so long, there is time to tidy the store up: somebody may wait for everything else."""
 TIDIED_AT_ONCE = 50
 
 ENTROPY_BYTES = 16
@@ -51,6 +53,7 @@ class LocalHost:
         self._look_around = look_around
         self._looked_at = 0.0
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._is_untidy = True
         self._waited_at = 0
         self._patient_until = 0.0
         self._pool, self._drawn = b"", POOL_BYTES
@@ -130,21 +133,26 @@ class LocalHost:
     def _next_action(self, due: int | None) -> Callable[[], None] | None:
         """What was posted before the next timer is due; None when the time has come, or the time to look around."""
         if action := self._take():
+            self._is_untidy = True
             return action
         if due is not None and isinstance(self.clock, SkippingClock) and not self._runner.running:
             if action := self._answer_in_time():
                 return action
             self.clock.jump(due)
             return None
-        if (due is None or due > self.clock.now()) and self.store.tidy(TIDIED_AT_ONCE):
-            return None
         seconds = SECONDS_BETWEEN_LOOKS if self.store.is_shared else LONGEST_REST_SECONDS
+        if self._is_untidy:
+            seconds = min(seconds, SECONDS_OF_QUIET)
         if due is not None:
             seconds = min(seconds, max(0.0, (due - self.clock.now()) / 1000))
         try:
-            return self._inbox.get(timeout=seconds)
+            action = self._inbox.get(timeout=seconds)
         except Empty:
+            if self._is_untidy and (due is None or due > self.clock.now()):
+                self._is_untidy = self.store.tidy(TIDIED_AT_ONCE)
             return None
+        self._is_untidy = True
+        return action
 
     def _answer_in_time(self) -> Callable[[], None] | None:
         """What was posted within the moment that a token which was just handed out is given for its answer."""

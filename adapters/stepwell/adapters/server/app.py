@@ -11,39 +11,38 @@ Rule 3: nothing of a request leads to the file system, and no payload to the log
 
 import asyncio
 import logging
+import random
 import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter, time
-from typing import Any
+from typing import TypeVar
 
 from msgspec import Struct
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from stepwell.adapters.api.api import Api, Caller
-from stepwell.adapters.operations import arrived
+from stepwell.adapters.operations import Answer, arrived
 from stepwell.adapters.server import hosts, sigv4
 from stepwell.adapters.server.dispatch import Question, Refused, operation_in, question, refusal_of
 from stepwell.adapters.server.metrics import Metrics
 from stepwell.engine import arns
 
-JSON = "application/x-amz-json-1.0"
+Reply = TypeVar("Reply")
+
+JSON = b"application/x-amz-json-1.0"
 
 LARGEST_REQUEST = 4 * 1024 * 1024
 """Bytes. A definition of 1 MiB has room, however it is escaped."""
 
-SECONDS_TO_SEND = 30.0
-"""How long a request may take to come in."""
-
 THREADS = 16
 
 access_log = logging.getLogger("stepwell.access")
-
-
-_is_ours = lru_cache(maxsize=256)(hosts.is_ours)
 
 
 class Access(Struct, frozen=True, kw_only=True):
@@ -63,7 +62,7 @@ class Access(Struct, frozen=True, kw_only=True):
 
     def is_called(self, host_header: str) -> bool:
         """Whether a Host header is for this server."""
-        return _is_ours(host_header, self.names) or (self.has_any_address and hosts.is_address(host_header))
+        return hosts.is_ours(host_header, self.names) or (self.has_any_address and hosts.is_address(host_header))
 
     def caller(self, scope: sigv4.Scope | None) -> Caller:
         """In whose name a request is made. An access key of twelve digits is an account, as moto and others have it."""
@@ -80,62 +79,67 @@ class Application:
         self._access = access or Access()
         self.metrics = metrics or Metrics()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="stepwell-api")
-        self._routes = Starlette(
+        self._pages = Starlette(
             routes=[
-                Route("/", self._operation, methods=["POST"]),
+                Route("/", self._no_page, methods=["POST"]),
                 Route("/health", self._health, methods=["GET"]),
                 Route("/metrics", self._metrics, methods=["GET"]),
             ],
         )
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-            if not self._access.is_called(host):
-                refused = Refused(403, "ForbiddenException", f"This server has no such name as {host!r}")
-                await _refusal(refused, str(uuid.uuid4()))(scope, receive, send)
-                return
-        await self._routes(scope, receive, send)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get("host", "")
+        if not self._access.is_called(host):
+            refused = Refused(403, "ForbiddenException", f"This server has no such name as {host!r}")
+            await _send(send, refused.status, refused.body(), _request_id(), refused.code)
+        elif scope["path"] == "/" and scope["method"] == "POST":  # past Starlette, which would take as long as the rest
+            await self._operation(scope, headers, receive, send)
+        else:
+            await self._pages(scope, receive, send)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     # --- operations -------------------------------------------------------------------------------------------------
 
-    async def _operation(self, request: Request) -> Response:
-        began, request_id, name, code = perf_counter(), str(uuid.uuid4()), "-", ""
+    async def _operation(self, scope: Scope, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
+        began, request_id, name, code, status = perf_counter(), _request_id(), "-", "", 200
         try:
-            body = await _body_of(request)
-            caller = self._caller(request, body)
-            name = operation_in(request.headers)
-            response = _answer(200, await self._perform(question(self._api, name, caller, body)), request_id)
-        except ClientDisconnect:
-            response, code = Response(status_code=400), "ClientDisconnect"  # nobody reads it
+            body = await _body_of(receive)
+            caller = self._caller(scope, headers, body)
+            name = operation_in(headers)
+            answer = await self._perform(question(self._api, name, caller, body), receive)
+        except _Gone:
+            status, code, answer = 400, "ClientDisconnect", b""  # nobody reads it
         except Exception as error:  # noqa: BLE001 - a bug of ours is told of in the log, and answered as one
             refused = refusal_of(error)
-            response, code = _refusal(refused, request_id), refused.code
+            status, code, answer = refused.status, refused.code, refused.body()
+        await _send(send, status, answer, request_id, code)
         seconds = perf_counter() - began
         self.metrics.answered(name, code, seconds)
         if access_log.isEnabledFor(logging.INFO):
-            client = request.client.host if request.client else "-"
-            access_log.info(
-                "%s %s %s %s %.1fms %s", client, name, response.status_code, code or "-", seconds * 1000, request_id
-            )
-        return response
+            client = (scope["client"] or "-")[0]
+            access_log.info("%s %s %s %s %.1fms %s", client, name, status, code or "-", seconds * 1000, request_id)
 
-    def _caller(self, request: Request, body: bytes) -> Caller:
-        verifier, headers = self._access.verifier, request.headers
+    def _caller(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> Caller:
+        verifier = self._access.verifier
         if verifier is None:
             return self._access.caller(sigv4.scope_of(headers))
-        url = request.url
-        return self._access.caller(verifier.verify(request.method, url.path, url.query, headers, body, now=time()))
+        path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+        every = Headers(scope=scope)  # those that were sent twice are signed twice
+        return self._access.caller(verifier.verify(scope["method"], path, query, every, body, now=time()))
 
-    async def _perform(self, asked: Question) -> bytes:
+    async def _perform(self, asked: Question, receive: Receive) -> bytes:
         if asked.is_quick:
             found = asked.ask()
         else:
             found = await asyncio.get_running_loop().run_in_executor(self._threads, asked.ask)
-        return asked.answer(await arrived(found) if isinstance(found, Future) else found)
+        if isinstance(found, Answer):
+            found = await (arrived(found) if found.timeout is None else _while_there(found, receive))
+        return asked.answer(found)
 
     # --- about the server -------------------------------------------------------------------------------------------
 
@@ -143,31 +147,58 @@ class Application:
         is_well = not self._api.runtime.is_closed
         return PlainTextResponse("ok\n" if is_well else "closed\n", 200 if is_well else 503)
 
+    async def _no_page(self, request: Request) -> Response:
+        raise AssertionError("operations do not come here")  # the route tells which methods there are
+
     async def _metrics(self, request: Request) -> Response:
         text, kind = self.metrics.render()
         return Response(text, media_type=kind)
 
 
-async def _body_of(request: Request) -> bytes:
-    """Raises Refused for one that is too large, or takes too long to come."""
+class _Gone(Exception):
+    """Whoever has asked waits no more."""
+
+
+async def _body_of(receive: Receive) -> bytes:
+    """Raises Refused for one that is too large."""
     chunks, size = [], 0
-    try:
-        async with asyncio.timeout(SECONDS_TO_SEND):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > LARGEST_REQUEST:
-                    raise Refused(413, "RequestEntityTooLargeException", f"More than {LARGEST_REQUEST} bytes")
-                chunks.append(chunk)
-    except TimeoutError:
-        raise Refused(408, "RequestTimeout", f"The request took longer than {SECONDS_TO_SEND:.0f} s to come") from None
-    return b"".join(chunks)
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > LARGEST_REQUEST:
+            raise Refused(413, "RequestEntityTooLargeException", f"More than {LARGEST_REQUEST} bytes")
+        if not message.get("more_body", False):
+            return b"".join((*chunks, chunk)) if chunks else chunk
+        chunks.append(chunk)
 
 
-def _answer(status: int, body: bytes, request_id: str) -> Response:
-    return Response(body, status, {"content-type": JSON, "x-amzn-requestid": request_id})
+async def _while_there(answer: Answer[Reply], receive: Receive) -> Reply:
+    """An answer that may take long, unless whoever waits for it goes: a task must not be given to nobody."""
+    waiting = asyncio.ensure_future(arrived(answer))
+    leaving = asyncio.ensure_future(receive())  # the body has come: what comes now is the end of the connection
+    await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
+    leaving.cancel()
+    if not waiting.done():
+        waiting.cancel()
+        raise _Gone
+    return waiting.result()
 
 
-def _refusal(refused: Refused, request_id: str) -> Response:
-    response = _answer(refused.status, refused.body(), request_id)
-    response.headers["x-amzn-errortype"] = refused.code
-    return response
+def _request_id() -> str:
+    """It need not be hard to guess; asking the system for chance would cost this thread its turn."""
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
+
+
+async def _send(send: Send, status: int, body: bytes, request_id: str, code: str = "") -> None:
+    headers = [
+        (b"content-type", JSON),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-amzn-requestid", request_id.encode()),
+    ]
+    if code:
+        headers.append((b"x-amzn-errortype", code.encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -11,6 +11,7 @@ our names may have these before it.
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -24,6 +25,11 @@ def is_ours(host_header: str, extra_names: Collection[str] = ()) -> bool:
 
     `extra_names` are names and addresses beside those of the loopback, without ports.
     """
+    return _is_ours(host_header, frozenset(extra_names))
+
+
+@lru_cache(maxsize=64)  # a server is called by few names, thousands of times a second
+def _is_ours(host_header: str, extra_names: frozenset[str]) -> bool:
     given = host_header.lower()
     extra = {_canonical(name.lower()) for name in extra_names}
     for prefix in PREFIXES:

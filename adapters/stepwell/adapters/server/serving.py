@@ -17,8 +17,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 LARGEST_HEAD = 64 * 1024
 """Bytes of URL and headers."""
 
-SECONDS_FOR_HEAD = 30.0
-"""How long a connection may take to say what it wants."""
+SECONDS_TO_SEND = 30.0
+"""How long a request may take to come in, and a connection until one begins."""
 
 CONNECTIONS_WAITING = 4096
 
@@ -43,12 +43,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Hangs up on who says too much, or too little for too long, before a request has begun."""
+    """Hangs up on who takes too long to say what is wanted, or says too much before the body begins."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._head_size = 0
-        self._impatience = self.loop.call_later(SECONDS_FOR_HEAD, transport.close)
+        self._impatience = self.loop.call_later(SECONDS_TO_SEND, transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._impatience.cancel()
@@ -56,6 +56,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._head_size = 0
+        self._impatience.cancel()
+        self._impatience = self.loop.call_later(SECONDS_TO_SEND, self.transport.close)
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -63,12 +65,13 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._weigh(name + value)
+        self._weigh(name)
+        self._weigh(value)
         super().on_header(name, value)
 
-    def on_headers_complete(self) -> None:
+    def on_message_complete(self) -> None:
         self._impatience.cancel()
-        super().on_headers_complete()
+        super().on_message_complete()
 
     def _weigh(self, part: bytes) -> None:
         self._head_size += len(part)

@@ -90,6 +90,7 @@ def opened(setup: Setup, metrics: Metrics) -> Iterator[Api]:
         wait_scale=setup.wait_scale,
     )
     metrics.gauge("executions_running", "Executions that this process carries on.", lambda: runtime.carried)
+    metrics.gauge("activity_pollers", "Workers that wait for a task of an activity.", lambda: runtime.pollers)
     metrics.gauge("log_lines_lost", "Lines of execution logs that could not be written.", lambda: log.lost)
     try:
         yield Api(runtime=runtime, mocks=mocks)

@@ -4,12 +4,15 @@ Dates are milliseconds since the epoch. Every ARN may raise InvalidArn.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
+from stepwell.definitions.check import parse
+from stepwell.definitions.json_text import loads
 from stepwell.definitions.model import StateMachineType
 from stepwell.definitions.variables import variable_references
 from stepwell.engine import arns
-from stepwell.engine.errors import StateMachineTypeNotSupported
+from stepwell.engine.errors import StateMachineTypeNotSupported, ValidationException
 from stepwell.engine.execution import Execution
 from stepwell.engine.history import as_api, without_data
 from stepwell.engine.lifecycles import ExecutionStatus
@@ -18,14 +21,20 @@ from stepwell.engine.operations.pages import Page, Pages
 from stepwell.engine.operations.state_machines import describe_state_machine
 from stepwell.engine.operations.versions import INITIAL
 from stepwell.engine.ports import Store
-from stepwell.engine.program import Program
 from stepwell.engine.redrive import redrive_status
-from stepwell.engine.registry import Registry, StateMachineRecord, VersionRecord
+from stepwell.engine.registry import Registry, StateMachineRecord, StateMachineStatus, VersionRecord
 
 Description = dict[str, Any]
 
-INCLUDED = {"included": True}
-"""Nothing is left out of what is shown, unless somebody asks for that."""
+INCLUDED, LEFT_OUT = {"included": True}, {"included": False}
+
+METADATA_ONLY = "METADATA_ONLY"
+"""As `includedData`: what is encrypted with a customer's key is not to be shown."""
+
+ENCRYPTED = {"input": "inputDetails", "output": "outputDetails", "error": "", "cause": ""}
+"""What of an execution is encrypted, and the members that tell whether it is shown."""
+
+DEFINITIONS_KEPT = 500
 
 BILLED_MILLISECONDS = 100
 BILLED_MEGABYTES = 64
@@ -40,9 +49,11 @@ def present(description: Mapping[str, Any]) -> Description:
 # --- executions -------------------------------------------------------------------------------------------------------
 
 
-def described_execution(execution: Execution, at: int) -> Description:
-    """As DescribeExecution tells of it at a moment."""
+def described_execution(execution: Execution, at: int, *, is_deleting: bool = False) -> Description:
+    """As DescribeExecution tells of it at a moment. `is_deleting`: its state machine is being deleted."""
     status, reason = redrive_status(execution, at)
+    if is_deleting and reason is None:
+        status, reason = "NOT_REDRIVABLE", "State machine is in DELETING status"
     return present(
         {
             **_summary(execution),
@@ -80,9 +91,34 @@ def _summary(execution: Execution) -> Description:
     }
 
 
-def describe_execution(store: Store, arn: str, at: int) -> Description:
+def describe_execution(store: Store, registry: Registry, arn: str, at: int, included: str | None = None) -> Description:
     """Raises ExecutionDoesNotExist."""
-    return described_execution(store.describe(arns.checked(arn, "execution")), at)
+    execution = store.describe(arns.checked(arn, "execution"))
+    machine = registry.find(StateMachineRecord, execution.state_machine_arn)
+    is_deleting = machine is not None and machine.status is StateMachineStatus.DELETING
+    return as_included(described_execution(execution, at, is_deleting=is_deleting), registry, execution, included)
+
+
+def as_included(
+    description: Description, registry: Registry, execution: Execution, included: str | None
+) -> Description:
+    """The description of an execution without what is not to be shown. [inferred from the model's enumeration]"""
+    if included != METADATA_ONLY or not _is_encrypted(_record_of(registry, execution)):
+        return description
+    details = {member: LEFT_OUT for member in ENCRYPTED.values() if member in description}
+    return {**{name: value for name, value in description.items() if name not in ENCRYPTED}, **details}
+
+
+def _record_of(registry: Registry, execution: Execution) -> StateMachineRecord | VersionRecord | None:
+    """What an execution was started from: its version, if it was one, else the state machine as it is."""
+    arn = execution.state_machine_version_arn
+    version = None if arn is None else registry.find(VersionRecord, arn)
+    return version or registry.find(StateMachineRecord, execution.state_machine_arn)
+
+
+def _is_encrypted(record: StateMachineRecord | VersionRecord | None) -> bool:
+    """Whether with a customer's key."""
+    return record is not None and "kmsKeyId" in record.encryption_configuration
 
 
 def list_executions(
@@ -96,14 +132,15 @@ def list_executions(
 ) -> Page[Description]:
     """The newest first: those of a state machine, or those that were started through a version or an alias.
 
-    Raises StateMachineDoesNotExist, StateMachineTypeNotSupported and InvalidToken.
+    Raises StateMachineDoesNotExist, StateMachineTypeNotSupported, InvalidToken, and ValidationException for those that
+    wait for a redrive: only children of map runs do. API model; the text is ours.
     """
+    if status == "PENDING_REDRIVE":
+        raise ValidationException("The statusFilter PENDING_REDRIVE needs a mapRunArn")
     machine = describe_state_machine(registry, arns.machine_in(state_machine_arn), named=state_machine_arn)
     if machine.type is StateMachineType.EXPRESS:
         raise StateMachineTypeNotSupported
     last = pages.last()
-    if status == "PENDING_REDRIVE":  # only children of Distributed Maps wait for one
-        return Page([])
     found = store.executions(
         state_machine_arn=state_machine_arn,
         status=None if status is None else ExecutionStatus(status),
@@ -158,7 +195,7 @@ def synchronous_end(execution: Execution) -> Description:
 # --- state machines ---------------------------------------------------------------------------------------------------
 
 
-def described_state_machine(record: StateMachineRecord | VersionRecord, program: Program) -> Description:
+def described_state_machine(record: StateMachineRecord | VersionRecord, included: str | None = None) -> Description:
     """As DescribeStateMachine tells of a state machine, or of a version."""
     return present(
         {
@@ -168,50 +205,63 @@ def described_state_machine(record: StateMachineRecord | VersionRecord, program:
             "type": record.type.value,
             "creationDate": record.created_at,
             "description": record.description if isinstance(record, VersionRecord) else None,
-            **_revision(record, program),
+            **_revision(record),
+            **_definition(record.definition, record.type, _is_encrypted(record) and included == METADATA_ONLY),
         }
     )
 
 
-def described_for_execution(registry: Registry, execution: Execution, definition: str, program: Program) -> Description:
+def described_for_execution(
+    registry: Registry, execution: Execution, definition: str, included: str | None = None
+) -> Description:
     """As DescribeStateMachineForExecution tells: the state machine as it was when the execution started.
 
     What is not kept with the execution is told of the version it was started through, else of the state machine as it
     is, else as of one of which nothing was said.
     """
-    arn = execution.state_machine_version_arn
-    version = None if arn is None else registry.find(VersionRecord, arn)
-    record = version or registry.find(StateMachineRecord, execution.state_machine_arn)
+    record = _record_of(registry, execution)
     about: Description = {
         "loggingConfiguration": configurations.logging(None),
         "tracingConfiguration": configurations.tracing(None),
         "encryptionConfiguration": configurations.encryption(None),
     }
+    updated_at = execution.started_at
     if record is not None:
-        about = _revision(record, program)
-        if record.definition != definition:  # it was updated since
-            about.pop("revisionId", None)
-    updated_at = record.updated_at if isinstance(record, StateMachineRecord) else record and record.created_at
+        about = _revision(record)
+        updated_at = record.created_at if isinstance(record, VersionRecord) else record.updated_at
+        is_as_it_was = (record.definition, record.role_arn) == (definition, execution.role_arn)
+        if not is_as_it_was or updated_at > execution.started_at:
+            about.pop("revisionId", None)  # that of another revision: it was updated since
     return present(
         {
             "stateMachineArn": execution.state_machine_arn,
             "name": execution.state_machine_name,
             **about,
-            "definition": definition,
+            **_definition(definition, execution.type, _is_encrypted(record) and included == METADATA_ONLY),
             "roleArn": execution.role_arn,
-            "updateDate": min(updated_at or execution.started_at, execution.started_at),
-            "variableReferences": variable_references(program.machine) or None,
+            "updateDate": min(updated_at, execution.started_at),
         }
     )
 
 
-def _revision(record: StateMachineRecord | VersionRecord, program: Program) -> Description:
+def _revision(record: StateMachineRecord | VersionRecord) -> Description:
     return {
-        "definition": record.definition,
         "roleArn": record.role_arn,
         "loggingConfiguration": record.logging_configuration,
         "tracingConfiguration": record.tracing_configuration,
         "encryptionConfiguration": record.encryption_configuration,
         "revisionId": None if record.revision_id == INITIAL else record.revision_id,
-        "variableReferences": variable_references(program.machine) or None,
     }
+
+
+def _definition(text: str, type: StateMachineType, is_hidden: bool) -> Description:
+    """The definition, and what it tells."""
+    if is_hidden:
+        return {"definition": "{}"}  # API model, DescribeStateMachine
+    return {"definition": text, "variableReferences": _references(text, type) or None}
+
+
+@lru_cache(DEFINITIONS_KEPT)
+def _references(definition: str, type: StateMachineType) -> Mapping[str, list[str]]:
+    """Those of a definition that was checked: it need not be one that can be run."""
+    return variable_references(parse(loads(definition), type=type))

@@ -24,7 +24,7 @@ from stepwell.engine.errors import (
 )
 from stepwell.engine.operations import configurations
 from stepwell.engine.operations.executions import checked_name
-from stepwell.engine.operations.finding import active, check_active, no_state_machine
+from stepwell.engine.operations.finding import active, check_active, no_state_machine, unlabelled
 from stepwell.engine.operations.logging_configuration import checked_logging_configuration
 from stepwell.engine.operations.tags import checked_tags
 from stepwell.engine.operations.versions import publish as publish_revision
@@ -99,17 +99,27 @@ def create_state_machine(
     with registry.transaction():
         machine = registry.find(StateMachineRecord, asked.arn)
         if machine is None:
-            machine = asked
-            registry.put(machine)
-            registry.set_tags(machine.arn, tags or {})
-        check_active(machine)
-        # API model: a repeated request may name another role and other tags.
-        if replace(machine, **revision_of(asked, "role_arn", "revision_id")) != machine:
-            raise StateMachineAlreadyExists(f"State Machine Already Exists: '{machine.arn}'")
-        version = None
-        if publish:
-            machine, version = publish_revision(registry, machine, at, version_description)
+            registry.put(asked)
+            registry.set_tags(asked.arn, tags or {})
+            machine, version = asked, None
+            if publish:
+                machine, version = publish_revision(registry, asked, at, version_description)
+        else:
+            check_active(machine)
+            version = _published_with(registry, machine)
+            was_asked = (version is not None, None if version is None else version.description)
+            # API model: a repeated request may name another role and other tags.
+            is_same = replace(machine, **revision_of(asked, "role_arn", "revision_id")) == machine
+            if not is_same or was_asked != (publish, version_description):
+                raise StateMachineAlreadyExists(f"State Machine Already Exists: '{machine.arn}'")
         return Written(state_machine=machine, revision_id=machine.revision_id, version=version)
+
+
+def _published_with(registry: Registry, machine: StateMachineRecord) -> VersionRecord | None:
+    """The version that was published when the state machine was created."""
+    first = registry.find(VersionRecord, f"{machine.arn}:1")
+    is_it = first is not None and first.revision_id is None and first.created_at == machine.created_at
+    return first if is_it else None
 
 
 def update_state_machine(
@@ -171,7 +181,7 @@ def delete_state_machine(registry: Registry, arn: str, *, has_executions: bool =
 
     One with executions that run is being deleted until this is asked once more, without them.
     """
-    arns.checked(arn, "stateMachine")
+    unlabelled(arn)
     with registry.transaction():
         machine = registry.find(StateMachineRecord, arn)
         if machine is None:
@@ -199,7 +209,7 @@ def describe_state_machine(
     registry: Registry, arn: str, *, named: str | None = None
 ) -> StateMachineRecord | VersionRecord:
     """The state machine or the version of this ARN; raises StateMachineDoesNotExist, which tells of `named`."""
-    arns.checked(arn, "stateMachine")
+    unlabelled(arn)
     found = registry.find(StateMachineRecord, arn) or registry.find(VersionRecord, arn)
     if found is None:
         raise no_state_machine(named or arn)
@@ -233,7 +243,7 @@ def resolve(registry: Registry, arn: str, entropy: bytes) -> Resolved:
 
     Raises StateMachineDoesNotExist and StateMachineDeleting.
     """
-    arns.checked(arn, "stateMachine")
+    unlabelled(arn)
     machine = registry.find(StateMachineRecord, arn)
     if machine is not None:
         check_active(machine)

@@ -32,7 +32,8 @@ def publish_version(
                 f"Failed to publish the State Machine version for revision {revision_id}. "
                 f"The current State Machine revision is {current}."
             )
-        return publish(registry, machine, at, description)[1]
+        # Later than the state machine, whatever the clock says: that tells it from one that was published with it.
+        return publish(registry, machine, max(at, machine.created_at + 1), description)[1]
 
 
 def publish(

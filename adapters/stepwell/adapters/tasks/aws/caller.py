@@ -39,6 +39,8 @@ class ApiCaller:
         except RoleNotAssumed as fault:
             cause = f"The role is not authorized to assume the task state's role, {task.credentials}. ({fault})"
             return Failure(TASK_FAILED, cause)
+        except BotoCoreError as fault:  # a region that is none
+            return Failure(NOT_SUPPORTED, f"The service {request.segment!r} cannot be called: {fault}")
         operation = connection.operations.get(request.action)
         if operation is None:
             cause = f"The service {request.segment!r} has no action {request.action!r} that botocore knows."

@@ -3,14 +3,17 @@
 A client does nothing of its own accord: it does not retry, and neither checks nor translates what it is given.
 """
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.handlers import BUILTIN_HANDLERS
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 from msgspec import Struct
 
@@ -27,6 +30,15 @@ CONVENIENCES = frozenset(
     {"base64_encode_user_data", "decode_console_output", "json_decode_policies", "json_decode_template_body"}
 )
 """What botocore does for callers in Python and the AWS SDK for Java does not."""
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""What no proxy is asked for, whatever the environment says."""
+
+_NO_FILES = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 
 ROLE_SESSION = "StepFunctions"
 _SPARE = timedelta(minutes=5)
@@ -95,7 +107,6 @@ class Clients:
         return kept
 
     def _made(self, segment: str, region: str, credentials: Credentials) -> Connection:
-
         url = self._endpoints.url(segment)
         assert url is not None, "a service without an endpoint is never called"
         session = self._opened()
@@ -117,6 +128,7 @@ class Clients:
                 inject_host_prefix=False,
                 max_pool_connections=64,
                 s3={"addressing_style": "path"},
+                proxies={} if urlsplit(url).hostname in LOOPBACK else None,
                 user_agent_extra="stepwell",
             ),
         )
@@ -128,19 +140,18 @@ class Clients:
     def _opened(self) -> Any:
         """The session, which is not safe to be used by two threads."""
         if self._session is None:
-            self._session = Session()
+            self._session = Session(session_vars=_NO_FILES)
             for event, handler, *_ in BUILTIN_HANDLERS:
                 if getattr(handler, "__name__", "") in CONVENIENCES:
                     self._session.unregister(event, handler)
         return self._session
 
     def _assume(self, role: str, region: str) -> _Assumed:
-
         sts = self._kept(self._connections, "sts", region, self._endpoints.credentials).client
         try:
             given = sts.assume_role(RoleArn=role, RoleSessionName=ROLE_SESSION)["Credentials"]
-        except (BotoCoreError, ClientError) as fault:
-            raise RoleNotAssumed(str(fault)) from fault
+        except (BotoCoreError, ClientError, ResponseParserError, KeyError) as fault:
+            raise RoleNotAssumed(f"{type(fault).__name__}: {fault}") from fault
         return _Assumed(
             connections={},
             credentials=Credentials(

@@ -50,7 +50,7 @@ def refused(speaker: Speaker, response: Mapping[str, Any], model: Any) -> Failur
     code, status = str(error.get("Code", "")), metadata.get("HTTPStatusCode", 0)
     message = error.get("Message") or "null"
     request_id = metadata.get("RequestId") or uuid.uuid4()
-    shape = _shape(code, status, model)
+    shape = _shape(error.get("QueryErrorCode") or code, status, model)  # SQS has a code of old and a shape's name
     if speaker.is_sdk:
         exception = sdk_exception(shape.name) if shape is not None else speaker.unmodelled
         host_id = f", Extended Request ID: {metadata['HostId']}" if metadata.get("HostId") else ""

@@ -111,9 +111,13 @@ def _state_machine_arn(execution_arn: str) -> str:
 
 
 def _with_payload(given: Members, task: InvokeTask) -> Members:
-    """Without a payload the event of a function is an empty object. A function is called by its name alone, which is
-    all that every emulator of Lambda understands."""
-    prepared = {**given, "Payload": dumps(given.get("Payload", {}))}
+    """What a function is invoked with, and by which name.
+
+    A payload that is text is JSON text already (recorded); without one the event is an empty object. The name is the
+    bare one, which is all that every emulator of Lambda understands.
+    """
+    payload = given.get("Payload", {})
+    prepared = {**given, "Payload": payload if isinstance(payload, str) else dumps(payload)}
     named = given.get("FunctionName")
     if not isinstance(named, str):
         return prepared

@@ -10,6 +10,7 @@ Rule 3: members of a result come in the order of their names.
 import base64
 import binascii
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -292,4 +293,7 @@ def _bytes(value: Any) -> bytes:
     """Bytes, of a stream no more than it takes to be too many for a result."""
     if isinstance(value, str):
         return value.encode()
-    return bytes(value) if isinstance(value, bytes | bytearray) else bytes(value.read(PAYLOAD_BYTES + 1))
+    if isinstance(value, bytes | bytearray):
+        return bytes(value)
+    with closing(value):
+        return bytes(value.read(PAYLOAD_BYTES + 1))

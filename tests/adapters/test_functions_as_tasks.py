@@ -67,6 +67,15 @@ def test_lambda_invoke_without_a_payload_gives_an_empty_object():
     assert run_with(machine(Ask=invoke()), {"a": 1}, call=lambda event: event).output["Payload"] == {}
 
 
+@pytest.mark.parametrize(
+    ("payload", "event"), [(None, {}), ("0", 0), ('{"a": 1}', {"a": 1}), ("no JSON", "no JSON"), ([None], [None])]
+)
+def test_a_payload_that_is_text_is_json_and_null_is_an_empty_object(payload, event):
+    ran = run_with(machine(Ask=invoke(Payload=payload)), {}, call=lambda event: {"got": event})
+
+    assert ran.output["Payload"] == {"got": event}
+
+
 def test_any_integration_can_be_bound_by_its_state():
     get = task("arn:aws:states:::dynamodb:getItem", Parameters={"TableName": "orders"})
 

@@ -161,7 +161,8 @@ class _Gone(Exception):
 
 async def _body_of(receive: Receive) -> bytes:
     """Raises Refused for one that is too large."""
-    chunks, size = [], 0
+    chunks: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

@@ -195,5 +195,6 @@ def how_to_bind(task: InvokeTask) -> str:
         f"Nothing is bound to the task {task.state!r}, which calls {what}. Bind it to a Python function: "
         f"functions={{{short!r}: f}} in Python, a function {next(iter(spellings(short)))!r} in the module of "
         f'--functions, {short!r} = "module:function" under [functions] in stepwell.toml; '
-        f"or give it a result with a mock configuration file (--mock-config, --test-case)."
+        f"or give it a result with a mock configuration file (--mock-config, --test-case). "
+        f"`stepwell serve` calls services and functions at --aws-endpoint and --lambda-endpoint."
     )

@@ -10,13 +10,15 @@ import json
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from time import monotonic
 from typing import Any
 
+from stepwell.definitions.expressions import Json
 from stepwell.definitions.failure import Failure
-from stepwell.definitions.json_text import NotJson, dumps, dumps_checked, loads
+from stepwell.definitions.json_text import InvalidJson, NotJson, dumps, dumps_checked, loads
 from stepwell.definitions.resources import Activity, Integration
 from stepwell.engine.effects import InvokeTask
 from stepwell.engine.ports import Call, Exchange, Started, Submitted, Succeeded, TaskCancelled
@@ -108,9 +110,18 @@ def _perform_integration(function: Function, task: InvokeTask, called: Integrati
         yield from _invoke(function, task, called.action, parameters, submit=called.pattern)
         return
     given = str(parameters.get("FunctionName", called.action)) if isinstance(parameters, dict) else called.action
-    payload = parameters.get("Payload") if isinstance(parameters, dict) else None
-    payload = {} if payload is None else payload  # recorded: the function gets an empty object for null too
+    payload = _payload_of(parameters.get("Payload") if isinstance(parameters, dict) else None)
     yield from _invoke(function, task, function_name(given), payload, submit=called.pattern, wrap=lambda_response)
+
+
+def _payload_of(given: Json) -> Json:
+    """What the function gets. Recorded: of null an empty object, and a text is the payload's JSON, not a value of it."""
+    if given is None:
+        return {}
+    if isinstance(given, str):
+        with suppress(InvalidJson):  # Differs from AWS: Lambda would refuse a text that is no JSON
+            return loads(given)
+    return given
 
 
 def _invoke(

@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 KILLS ?= 300
+REQUESTS ?= 50000
 CASES := $(wildcard ../shared)
 
-.PHONY: setup demo test bench chaos check format clean
+.PHONY: setup demo test bench chaos fuzz check format clean
 
 setup: $(STAMP)
 
@@ -27,6 +28,9 @@ bench: $(STAMP)
 
 chaos: $(STAMP)
 	PYTHONPATH=tests $(BIN)/python -W error -m chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(STAMP)
+	PYTHONPATH=tests $(BIN)/python -m fuzz --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -21,6 +21,9 @@ OWN = HERE / "cases"
 RECORDED = HERE.parents[2] / "shared" / "conformance" / "cases"
 VARIABLE = "STEPWELL_CONFORMANCE"
 
+SECONDARY = "222222222222"
+"""The account that some calls of the recorded cases are made by beside the first one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:

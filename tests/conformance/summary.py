@@ -5,17 +5,17 @@ The figures are made from the reports, so they are whole under xdist too.
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from conformance.cases import VARIABLE, Selection, select
-from conformance.misses import reason_not_to_run
 
 SELECTION = pytest.StashKey[Selection]()
-TEST = re.compile(r"conformance/test_executions\.py::\w+\[(?P<family>[^/\]]+)/")
-OUTCOMES = {"passed": "passed", "failed": "failed", "error": "failed", "xfailed": "listed", "skipped": "skipped"}
-COLUMNS = ("passed", "failed", "listed", "not run")
+TESTS = {"test_executions": "executions", "test_calls": "calls", "test_test_state": "calls"}
+TEST = re.compile(rf"conformance/(?P<module>{'|'.join(TESTS)})\.py::\w+\[(?P<family>[^/\]]+)/")
+OUTCOMES = {"passed": "passed", "failed": "failed", "error": "failed", "xfailed": "listed"}
+COLUMNS = ("passed", "failed", "listed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,27 +35,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     counts = Counter(_counted(terminalreporter))
     if not counts:
         return
-    idle = [case for case in config.stash[SELECTION].cases() if not case.executions]
-    counts.update((case.family, "not run") for case in idle)
+    kinds = [kind for kind in dict.fromkeys(TESTS.values()) if any(counted == kind for _, counted, _ in counts)]
+    columns = [(kind, column) for kind in kinds for column in COLUMNS]
     terminalreporter.section("conformance: passed and failed per family")
-    terminalreporter.write_line(_line("family", COLUMNS))
-    for family in sorted({family for family, _ in counts}):
-        terminalreporter.write_line(_line(family, [counts[family, column] or "" for column in COLUMNS]))
-    totals = [sum(count for (_, column), count in counts.items() if column == name) for name in COLUMNS]
+    terminalreporter.write_line(_line("", [f"{kind}:" if column == COLUMNS[0] else "" for kind, column in columns]))
+    terminalreporter.write_line(_line("family", [column for _, column in columns]))
+    for family in sorted({family for family, _, _ in counts}):
+        terminalreporter.write_line(_line(family, [counts[family, *column] or "" for column in columns]))
+    totals = [sum(count for (_, *place), count in counts.items() if place == [*column]) for column in columns]
     terminalreporter.write_line(_line("total", totals))
-    for reason, number in sorted(Counter(map(reason_not_to_run, idle)).items()):
-        terminalreporter.write_line(f"{number} cases are API calls only and are not run: {reason}")
 
 
-def _counted(terminalreporter: pytest.TerminalReporter) -> list[tuple[str, str]]:
-    rows = []
+def _counted(terminalreporter: pytest.TerminalReporter) -> Iterator[tuple[str, str, str]]:
+    """Family, kind of test and outcome of each test of a case."""
     for category, column in OUTCOMES.items():
         for report in terminalreporter.stats.get(category, ()):
             found = TEST.search(getattr(report, "nodeid", ""))
             if found is not None:
-                rows.append((found["family"], column))
-    return rows
+                yield found["family"], TESTS[found["module"]], column
 
 
 def _line(first: str, rest: Iterable[object]) -> str:
-    return f"{first:<26}" + "".join(f"{cell!s:>9}" for cell in rest)
+    return f"{first:<26}" + "".join(f"{cell!s:>11}" for cell in rest)

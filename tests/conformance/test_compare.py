@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance.cases import OWN, Case, read
+from conformance.cases import OWN, Case, read, with_executions
 from conformance.compare import Bindings, compare, compare_end, compare_history
 
 MACHINE = {"States": {"Both": {"Type": "Parallel", "Branches": [{"States": {"A": {}}}, {"States": {"B": {}}}]}}}
@@ -184,7 +184,11 @@ def test_a_history_that_the_recorder_sorted_is_compared_as_it_left_it() -> None:
 
 
 def own_histories() -> list[Any]:
-    return [pytest.param(case, id=case.id) for case in read(OWN) if "events" in case.executions[0]["expected"]]
+    return [
+        pytest.param(case, id=case.id)
+        for case in with_executions(read(OWN))
+        if "events" in case.executions[0]["expected"]
+    ]
 
 
 @pytest.mark.parametrize("case", own_histories())

@@ -1,6 +1,6 @@
 """Operations on activities, and on the tags of activities and state machines."""
 
-from stepwell.adapters.api.api import Api, Caller, Params, Response, paged
+from stepwell.adapters.api.api import Api, Caller, Params, Response, paged, tags_in
 from stepwell.engine.operations import activities, tags
 from stepwell.engine.registry import ActivityRecord
 
@@ -10,7 +10,7 @@ def create_activity(api: Api, caller: Caller, params: Params) -> Response:
         api.runtime.registry,
         params["name"],
         at=api.now(),
-        tags={tag["key"]: tag.get("value", "") for tag in params.get("tags", ())},
+        tags=tags_in(params),
         encryption_configuration=params.get("encryptionConfiguration"),
         region=caller.region,
         account=caller.account,
@@ -44,8 +44,7 @@ def _listed(activity: ActivityRecord) -> Response:
 
 
 def tag_resource(api: Api, caller: Caller, params: Params) -> Response:
-    given = {tag["key"]: tag.get("value", "") for tag in params["tags"]}
-    tags.tag_resource(api.runtime.registry, params["resourceArn"], given)
+    tags.tag_resource(api.runtime.registry, params["resourceArn"], tags_in(params))
     return {}
 
 

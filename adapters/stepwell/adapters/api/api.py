@@ -11,6 +11,7 @@ from stepwell.adapters.runs import Prepared
 from stepwell.adapters.runtime import Runtime
 from stepwell.adapters.tasks.mock_files import MockFile
 from stepwell.engine import arns
+from stepwell.engine.errors import ValidationException
 from stepwell.engine.operations.finding import unlabelled
 from stepwell.engine.operations.pages import Page, Pages
 
@@ -66,6 +67,16 @@ class Operation(Struct, frozen=True):
     """Raises CallerError, as the answer may."""
     is_quick: bool = False
     """Whether it neither waits nor writes, so that it can be performed on an event loop."""
+    may_last: bool = False
+    """Whether it may wait for long on the thread that performs it."""
+
+
+def tags_in(params: Params) -> dict[str, str]:
+    """The tags of a request: the value of each by its key. The model lets both be left out; a key must be there."""
+    rows = params.get("tags", ())
+    if not all(row.get("key") for row in rows):
+        raise ValidationException("Every tag must have a key")
+    return {row["key"]: row.get("value", "") for row in rows}
 
 
 # --- lists ------------------------------------------------------------------------------------------------------------

@@ -7,11 +7,17 @@ from stepwell.adapters.operations import Answer
 from stepwell.adapters.tasks.functions import as_failure
 from stepwell.definitions.model import StateMachineType
 from stepwell.engine import arns
-from stepwell.engine.errors import ResourceNotFound, StateMachineTypeNotSupported, ValidationException
+from stepwell.engine.errors import (
+    ExecutionNotRedrivable,
+    ResourceNotFound,
+    StateMachineTypeNotSupported,
+    ValidationException,
+)
 from stepwell.engine.events import TaskFailed, TaskHeartbeat, TaskSucceeded
 from stepwell.engine.execution import Execution
 from stepwell.engine.operations import descriptions
 from stepwell.engine.operations.executions import checked_output
+from stepwell.engine.operations.finding import is_deleting
 
 SECONDS_FOR_A_TASK = 60.0
 """How long GetActivityTask waits for one. API model."""
@@ -117,11 +123,14 @@ def stop_execution(api: Api, caller: Caller, params: Params) -> Answer[Response]
 
 
 def redrive_execution(api: Api, caller: Caller, params: Params) -> Answer[Response]:
-    arn = arns.checked(params["executionArn"], "execution")
-    return api.runtime.redrive(
+    runtime, arn = api.runtime, arns.checked(params["executionArn"], "execution")
+    machine_arn = runtime.store.describe(arn).state_machine_arn
+    if runtime.from_registry(lambda: is_deleting(runtime.registry, machine_arn)):
+        raise ExecutionNotRedrivable(f"Execution Not Redrivable: '{descriptions.DELETING}'")
+    return runtime.redrive(
         arn,
         client_token=params.get("clientToken"),
-        shown=lambda: {"redriveDate": api.runtime.store.describe(arn).redriven_at},
+        shown=lambda: {"redriveDate": runtime.store.describe(arn).redriven_at},
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stepwell.adapters.api.api import Api, Caller, Params, Response, paged
+from stepwell.adapters.api.api import Api, Caller, Params, Response, paged, tags_in
 from stepwell.definitions.model import StateMachineType
 from stepwell.engine.operations import aliases, descriptions, state_machines, versions
 from stepwell.engine.operations.descriptions import present
@@ -12,7 +12,6 @@ from stepwell.engine.registry import AliasRecord, StateMachineRecord, VersionRec
 
 
 def create_state_machine(api: Api, caller: Caller, params: Params) -> Response:
-    tags = params.get("tags", ())
     written = state_machines.create_state_machine(
         api.runtime.registry,
         at=api.now(),
@@ -22,7 +21,7 @@ def create_state_machine(api: Api, caller: Caller, params: Params) -> Response:
         type=StateMachineType(params.get("type", "STANDARD")),
         publish=params.get("publish", False),
         version_description=params.get("versionDescription"),
-        tags={tag["key"]: tag.get("value", "") for tag in tags},
+        tags=tags_in(params),
         region=caller.region,
         account=caller.account,
         has_log_group=api.has_log_group,

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,7 +21,7 @@ from stepwell.adapters.retention import Retention
 from stepwell.adapters.server.app import Access, Application
 from stepwell.adapters.server.metrics import Metrics
 from stepwell.adapters.server.serving import CannotListen, Server, listen
-from stepwell.adapters.server.setup import Setup, opened
+from stepwell.adapters.server.setup import Setup, anything, opened
 from stepwell.adapters.server.sigv4 import Verifier
 from stepwell.adapters.tasks.aws.calls import AwsTasks
 from stepwell.adapters.tasks.aws.endpoints import Endpoints, InvalidEndpoint
@@ -166,6 +166,7 @@ def command(
             endpoints = Endpoints.from_environment(
                 os.environ, aws_endpoint=aws_endpoint, lambda_endpoint=lambda_endpoint, region=region
             )
+            groups, has_log_group = log_groups(logs, kept, region)
             setup = Setup(
                 data=kept,
                 functions=None if module_name is None else load_module(module_name),
@@ -177,7 +178,8 @@ def command(
                 wait_scale=wait_time_scale,
                 retention=Retention() if fast_forward else None,
                 grace=grace,
-                log_groups=log_groups(logs, kept, region),
+                log_groups=groups,
+                has_log_group=has_log_group,
                 redact=Redaction(redact, "--redact") if redact else None,
             )
             access = Access(
@@ -262,21 +264,24 @@ def _is_unspecified(host: str) -> bool:
 # --- logs -------------------------------------------------------------------------------------------------------------
 
 
-def log_groups(logs: str | None, data: Path | None, region: str | None) -> tuple[LogGroups, ...]:
-    """Where the logs of executions go."""
+def log_groups(
+    logs: str | None, data: Path | None, region: str | None
+) -> tuple[tuple[LogGroups, ...], Callable[[str], bool]]:
+    """Where the logs of executions go, and which log groups there are: files are made when they are needed."""
     if logs is None and data is None:
-        return ()
+        return (), anything
     if logs == "-":
         from stepwell.adapters.logs.console import Console
 
-        return (Console(),)
+        return (Console(),), anything
     if logs is not None and logs.startswith(("http://", "https://")):
         from stepwell.adapters.logs.cloudwatch import CloudWatchLogs, cloudwatch_client
 
-        return (CloudWatchLogs(lambda: cloudwatch_client(logs, region or arns.DEFAULT_REGION)),)
+        cloudwatch = CloudWatchLogs(lambda: cloudwatch_client(logs, region or arns.DEFAULT_REGION))
+        return (cloudwatch,), cloudwatch.exists
     from stepwell.adapters.logs.files import LogFiles
 
-    return (LogFiles(Path(logs) if logs is not None else data / "logs"),)  # type: ignore[operator]
+    return (LogFiles(Path(logs) if logs is not None else data / "logs"),), anything  # type: ignore[operator]
 
 
 def _log_to_stderr(with_requests: bool) -> None:

@@ -41,6 +41,8 @@ LARGEST_REQUEST = 4 * 1024 * 1024
 """Bytes. A definition of 1 MiB has room, however it is escaped."""
 
 THREADS = 16
+LONG_THREADS = 64
+"""For operations that may wait, so that no other waits behind them."""
 
 access_log = logging.getLogger("stepwell.access")
 
@@ -79,6 +81,7 @@ class Application:
         self._access = access or Access()
         self.metrics = metrics or Metrics()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="stepwell-api")
+        self._long_threads = ThreadPoolExecutor(LONG_THREADS, thread_name_prefix="stepwell-api-long")
         self._pages = Starlette(
             routes=[
                 Route("/", self._no_page, methods=["POST"]),
@@ -101,7 +104,8 @@ class Application:
             await self._pages(scope, receive, send)
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._long_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     # --- operations -------------------------------------------------------------------------------------------------
 
@@ -111,7 +115,7 @@ class Application:
             body = await _body_of(receive)
             caller = self._caller(scope, headers, body)
             name = operation_in(headers)
-            answer = await self._perform(question(self._api, name, caller, body), receive)
+            answer = await self._perform(question(self._api, name, caller, body, headers), receive)
         except _Gone:
             status, code, answer = 400, "ClientDisconnect", b""  # nobody reads it
         except Exception as error:  # noqa: BLE001 - a bug of ours is told of in the log, and answered as one
@@ -133,10 +137,11 @@ class Application:
         return self._access.caller(verifier.verify(scope["method"], path, query, every, body, now=time()))
 
     async def _perform(self, asked: Question, receive: Receive) -> bytes:
-        if asked.is_quick:
+        if asked.operation.is_quick:
             found = asked.ask()
         else:
-            found = await asyncio.get_running_loop().run_in_executor(self._threads, asked.ask)
+            threads = self._long_threads if asked.operation.may_last else self._threads
+            found = await asyncio.get_running_loop().run_in_executor(threads, asked.ask)
         if isinstance(found, Answer):
             found = await (arrived(found) if found.timeout is None else _while_there(found, receive))
         return asked.answer(found)

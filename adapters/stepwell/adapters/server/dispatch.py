@@ -10,7 +10,7 @@ from concurrent.futures import Future
 
 from msgspec import Struct
 
-from stepwell.adapters.api.api import Api, Caller, Response
+from stepwell.adapters.api.api import Api, Caller, Operation, Response
 from stepwell.adapters.api.table import OPERATIONS
 from stepwell.adapters.operations import Answer, waited_for
 from stepwell.adapters.runtime import EngineClosed
@@ -23,6 +23,11 @@ from stepwell.engine.ports import StoreFailed
 
 TARGET = "AWSStepFunctions."
 """How the header X-Amz-Target begins; the name of the operation follows."""
+
+TRACED = frozenset({"StartExecution", "StartSyncExecution"})
+TRACE_HEADER = "x-amzn-trace-id"
+"""Of X-Ray: it goes before the member traceHeader. API model, StartExecution."""
+LONGEST_TRACE = 256
 
 fault_log = logging.getLogger("stepwell.server")
 
@@ -44,7 +49,7 @@ class Question(Struct, frozen=True):
 
     name: str
     ask: Callable[[], Response | Answer[Response]]
-    is_quick: bool
+    operation: Operation
 
     def answer(self, response: Response) -> bytes:
         """The body of the answer."""
@@ -64,17 +69,19 @@ def operation_in(headers: Mapping[str, str]) -> str:
     return name
 
 
-def question(api: Api, name: str, caller: Caller, body: bytes) -> Question:
+def question(api: Api, name: str, caller: Caller, body: bytes, headers: Mapping[str, str]) -> Question:
     """Reads and checks a request of an operation; raises SerializationException and ValidationException."""
     params = shapes.check_request(name, shapes.read_body(body))
+    if name in TRACED and (trace := headers.get(TRACE_HEADER)):
+        params["traceHeader"] = trace[:LONGEST_TRACE]
     operation = OPERATIONS[name]
-    return Question(name, lambda: operation.perform(api, caller, params), operation.is_quick)
+    return Question(name, lambda: operation.perform(api, caller, params), operation)
 
 
 def respond(api: Api, headers: Mapping[str, str], caller: Caller, body: bytes) -> tuple[int, bytes]:
     """Status and body of the answer to a request, on this thread."""
     try:
-        asked = question(api, operation_in(headers), caller, body)
+        asked = question(api, operation_in(headers), caller, body, headers)
         found = asked.ask()
         return 200, asked.answer(waited_for(found) if isinstance(found, Future) else found)
     except Exception as error:  # noqa: BLE001 - told of as a bug, if it is one

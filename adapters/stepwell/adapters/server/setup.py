@@ -1,6 +1,6 @@
 """What a server stands on, put together: a runtime, its tasks, its logs and figures, and the API over all of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,11 @@ SECONDS_KNOWN = 1.0
 """How long it is remembered what a state machine logs."""
 
 
+def anything(name: str) -> bool:
+    """What is not there is made when it is needed."""
+    return True
+
+
 class Setup(Struct, frozen=True, kw_only=True):
     """With what a server runs."""
 
@@ -47,6 +52,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     """Seconds that what runs is given when the server ends."""
     log_groups: tuple[LogGroups, ...] = ()
     redact: Redact | None = None
+    has_log_group: Callable[[str], bool] = anything
+    """Whether the log group of this name is there."""
 
 
 class _Logged:
@@ -93,7 +100,7 @@ def opened(setup: Setup, metrics: Metrics) -> Iterator[Api]:
     metrics.gauge("activity_pollers", "Workers that wait for a task of an activity.", lambda: runtime.pollers)
     metrics.gauge("log_lines_lost", "Lines of execution logs that could not be written.", lambda: log.lost)
     try:
-        yield Api(runtime=runtime, mocks=mocks)
+        yield Api(runtime=runtime, mocks=mocks, has_log_group=setup.has_log_group)
     finally:
         runtime.close()
         log.close()

@@ -115,7 +115,7 @@ def _perform_integration(function: Function, task: InvokeTask, called: Integrati
 
 
 def _payload_of(given: Json) -> Json:
-    """What the function gets. Recorded: of null an empty object, and a text is the payload's JSON, not a value of it."""
+    """What the function gets. Recorded: of null an empty object; and a text is the payload itself, as JSON."""
     if given is None:
         return {}
     if isinstance(given, str):

@@ -10,6 +10,7 @@ from typing import Any
 from stepwell.definitions.check import parse
 from stepwell.definitions.json_text import loads
 from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.problems import InvalidDefinition
 from stepwell.definitions.variables import variable_references
 from stepwell.engine import arns
 from stepwell.engine.errors import StateMachineTypeNotSupported, ValidationException
@@ -17,12 +18,13 @@ from stepwell.engine.execution import Execution
 from stepwell.engine.history import as_api, without_data
 from stepwell.engine.lifecycles import ExecutionStatus
 from stepwell.engine.operations import configurations
+from stepwell.engine.operations.finding import is_deleting
 from stepwell.engine.operations.pages import Page, Pages
 from stepwell.engine.operations.state_machines import describe_state_machine
 from stepwell.engine.operations.versions import INITIAL
 from stepwell.engine.ports import Store
 from stepwell.engine.redrive import redrive_status
-from stepwell.engine.registry import Registry, StateMachineRecord, StateMachineStatus, VersionRecord
+from stepwell.engine.registry import Registry, StateMachineRecord, VersionRecord
 
 Description = dict[str, Any]
 
@@ -34,7 +36,11 @@ METADATA_ONLY = "METADATA_ONLY"
 ENCRYPTED = {"input": "inputDetails", "output": "outputDetails", "error": "", "cause": ""}
 """What of an execution is encrypted, and the members that tell whether it is shown."""
 
-DEFINITIONS_KEPT = 500
+DEFINITIONS_KEPT = 100
+
+REDRIVABLE = "REDRIVABLE"
+DELETING = "State machine is in DELETING status"
+"""Why an execution cannot be redriven that could be otherwise. API model, DescribeExecution."""
 
 BILLED_MILLISECONDS = 100
 BILLED_MEGABYTES = 64
@@ -49,11 +55,9 @@ def present(description: Mapping[str, Any]) -> Description:
 # --- executions -------------------------------------------------------------------------------------------------------
 
 
-def described_execution(execution: Execution, at: int, *, is_deleting: bool = False) -> Description:
-    """As DescribeExecution tells of it at a moment. `is_deleting`: its state machine is being deleted."""
+def described_execution(execution: Execution, at: int) -> Description:
+    """As DescribeExecution tells of it at a moment."""
     status, reason = redrive_status(execution, at)
-    if is_deleting and reason is None:
-        status, reason = "NOT_REDRIVABLE", "State machine is in DELETING status"
     return present(
         {
             **_summary(execution),
@@ -94,9 +98,10 @@ def _summary(execution: Execution) -> Description:
 def describe_execution(store: Store, registry: Registry, arn: str, at: int, included: str | None = None) -> Description:
     """Raises ExecutionDoesNotExist."""
     execution = store.describe(arns.checked(arn, "execution"))
-    machine = registry.find(StateMachineRecord, execution.state_machine_arn)
-    is_deleting = machine is not None and machine.status is StateMachineStatus.DELETING
-    return as_included(described_execution(execution, at, is_deleting=is_deleting), registry, execution, included)
+    description = described_execution(execution, at)
+    if description["redriveStatus"] == REDRIVABLE and is_deleting(registry, execution.state_machine_arn):
+        description |= {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": DELETING}
+    return as_included(description, registry, execution, included)
 
 
 def as_included(
@@ -263,5 +268,9 @@ def _definition(text: str, type: StateMachineType, is_hidden: bool) -> Descripti
 
 @lru_cache(DEFINITIONS_KEPT)
 def _references(definition: str, type: StateMachineType) -> Mapping[str, list[str]]:
-    """Those of a definition that was checked: it need not be one that can be run."""
-    return variable_references(parse(loads(definition), type=type))
+    """Those of a definition that need not be one that can be run; none where an earlier version has checked it and this
+    one refuses it."""
+    try:
+        return variable_references(parse(loads(definition), type=type))
+    except InvalidDefinition:
+        return {}

@@ -23,6 +23,12 @@ def unlabelled(arn: str) -> str:
     return arn
 
 
+def is_deleting(registry: Registry, arn: str) -> bool:
+    """Whether there is a state machine of this ARN that is being deleted."""
+    machine = registry.find(StateMachineRecord, arn)
+    return machine is not None and machine.status is StateMachineStatus.DELETING
+
+
 def check_active(machine: StateMachineRecord) -> None:
     if machine.status is StateMachineStatus.DELETING:
         raise StateMachineDeleting(f"State Machine is being deleted: '{machine.arn}'")

@@ -147,8 +147,7 @@ class Machines:
             return self._prepared[key]
         if self._registry is None:
             raise StateMachineDoesNotExist(f"State Machine Does Not Exist: '{arn}'")
-        known, until = self._found.get(arn, (None, 0.0))
-        if known is not None and monotonic() < until:
+        if (known := self.known(arn)) is not None:
             return known
         found = resolve(self._registry, arn, entropy())
         prepared = Prepared(
@@ -165,6 +164,11 @@ class Machines:
                 self._found.clear()
             self._found[arn] = prepared, monotonic() + SECONDS_KNOWN
         return prepared
+
+    def known(self, arn: str) -> Prepared | None:
+        """What was found under this ARN a moment ago."""
+        prepared, until = self._found.get(arn, (None, 0.0))
+        return prepared if monotonic() < until else None
 
     def forget(self) -> None:
         """Looks everything up again: this process has changed something."""

@@ -52,8 +52,8 @@ class Api(Struct, frozen=True, kw_only=True):
 
     def find(self, arn: str) -> Prepared:
         """The state machine, version or alias of an ARN, ready to run; raises StateMachineDoesNotExist."""
-        runtime = self.runtime
-        return runtime.from_registry(lambda: runtime.machines.find(unlabelled(arn), self.entropy))
+        machines = self.runtime.machines
+        return machines.known(arn) or self.runtime.from_registry(lambda: machines.find(unlabelled(arn), self.entropy))
 
     def pages(self, params: Params, *of: object) -> Pages:
         """The list that a request asks for; `of` tells it from others."""

@@ -45,7 +45,7 @@ def start_sync_execution(api: Api, caller: Caller, params: Params) -> Answer[Res
 def _start(api: Api, params: Params) -> tuple[Any, dict[str, Any]]:
     """The state machine, and with what an execution of it starts. Step Functions Local has `ARN#TestCase`."""
     arn, _, test_case = params["stateMachineArn"].partition("#")
-    prepared = api.find(arns.checked(arn, "stateMachine"))
+    prepared = api.find(arn)
     about = {
         "input": params.get("input", "{}"),
         "name": params.get("name"),

@@ -11,10 +11,10 @@ Rule 3: nothing of a request leads to the file system, and no payload to the log
 
 import asyncio
 import logging
-import random
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from time import perf_counter, time
 from typing import TypeVar
 
@@ -193,9 +193,13 @@ async def _while_there(answer: Answer[Reply], receive: Receive) -> Reply:
     return waiting.result()
 
 
+_OF_THIS_PROCESS = str(uuid.uuid4())[:24]
+_numbers = count(1)
+
+
 def _request_id() -> str:
-    """It need not be hard to guess; asking the system for chance would cost this thread its turn."""
-    return str(uuid.UUID(int=random.getrandbits(128), version=4))
+    """Has the form of a UUID. Asking the system for chance each time would cost this thread its turn."""
+    return f"{_OF_THIS_PROCESS}{next(_numbers):012x}"
 
 
 async def _send(send: Send, status: int, body: bytes, request_id: str, code: str = "") -> None:

@@ -201,6 +201,26 @@ def test_a_worker_that_polls_is_given_the_task_as_soon_as_there_is_one(sfn, serv
     assert ended(sfn, started["executionArn"])["output"] == '"done"'
 
 
+def test_wait_states_can_be_told_to_take_a_part_of_their_time(calling):
+    with serving(wait_scale=0.0) as hasty:
+        sfn = calling(hasty.url)
+        arn = created(sfn, "nap", machine(W=wait(Seconds=3600), A=succeed()))
+
+        assert ended(sfn, sfn.start_execution(stateMachineArn=arn)["executionArn"])["status"] == "SUCCEEDED"
+
+
+def test_the_header_of_xray_goes_before_the_member(server, sfn):
+    arn = created(sfn, "traced")
+    headers = {**target("StartExecution"), "X-Amzn-Trace-Id": "Root=1-header"}
+
+    _, answer, _ = ask(
+        server, body=json.dumps({"stateMachineArn": arn, "traceHeader": "Root=1-member"}), headers=headers
+    )
+
+    found = sfn.describe_execution(executionArn=json.loads(answer)["executionArn"])
+    assert found["traceHeader"] == "Root=1-header"
+
+
 # --- what is no request -----------------------------------------------------------------------------------------------
 
 

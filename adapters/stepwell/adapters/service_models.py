@@ -9,11 +9,11 @@ Rule 3: names are those that Step Functions shows: optimized integrations capita
 them as the AWS SDK for Java 2 does.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from stepwell.adapters.tasks.aws.names import capitalized, client_name, sdk_member
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.resources import Integration
 from stepwell.engine.operations.test_state import FieldValidationMode
@@ -23,52 +23,13 @@ if TYPE_CHECKING:
 
 SDK: Final = "aws-sdk:"
 
-OPTIMIZED: Final = {
-    "athena": "athena",
-    "batch": "batch",
-    "bedrock": "bedrock",
-    "codebuild": "codebuild",
-    "databrew": "databrew",
-    "dynamodb": "dynamodb",
-    "ecs": "ecs",
-    "eks": "eks",
-    "emr-containers": "emr-containers",
-    "emr-serverless": "emr-serverless",
-    "events": "events",
-    "glue": "glue",
-    "lambda": "lambda",
-    "mediaconvert": "mediaconvert",
-    "sagemaker": "sagemaker",
-    "sns": "sns",
-    "sqs": "sqs",
-    "states": "stepfunctions",
-}
-"""botocore's names of the services whose integrations answer with what the API answers."""
-
-SDK_NAMES: Final = {
-    "applicationdiscovery": "discovery",
-    "cloudwatchlogs": "logs",
-    "cognitoidentityprovider": "cognito-idp",
-    "costandusagereport": "cur",
-    "costexplorer": "ce",
-    "databasemigration": "dms",
-    "directory": "ds",
-    "elasticloadbalancing": "elb",
-    "elasticloadbalancingv2": "elbv2",
-    "elasticsearch": "es",
-    "eventbridge": "events",
-    "iotdataplane": "iot-data",
-    "iotjobsdataplane": "iot-jobs-data",
-    "lexmodelbuilding": "lex-models",
-    "lexmodelsv2": "lexv2-models",
-    "lexruntime": "lex-runtime",
-    "lexruntimev2": "lexv2-runtime",
-    "marketplacemetering": "meteringmarketplace",
-    "migrationhub": "mgh",
-    "serverlessapplicationrepository": "serverlessrepo",
-    "sfn": "stepfunctions",
-}
-"""botocore's names of services that the AWS SDK for Java names otherwise, dashes aside."""
+OPTIMIZED: Final = frozenset(
+    {
+        *("athena", "batch", "bedrock", "codebuild", "databrew", "dynamodb", "ecs", "eks", "emr-containers"),
+        *("emr-serverless", "events", "glue", "lambda", "mediaconvert", "sagemaker", "sns", "sqs", "states"),
+    }
+)
+"""The services whose integrations answer with what the API answers: named as botocore names them, but for `states`."""
 
 OPERATIONS: Final = {("bedrock", "invokeModel"): ("bedrock-runtime", "InvokeModel")}
 """Integrations that call an API of another service than their name says."""
@@ -132,7 +93,7 @@ def fault_of(called: Integration, result: Json, mode: FieldValidationMode) -> st
     shape = _result_shape(called)
     if shape is None:
         return None
-    named = _sdk_name if called.service.startswith(SDK) else _capitalised
+    named = sdk_member if called.service.startswith(SDK) else capitalized
     free = ANY_JSON.get((called.service, called.label), frozenset())
     return next(_faults("", result, shape, named, mode is FieldValidationMode.STRICT, free), None)
 
@@ -143,18 +104,21 @@ def fault_of(called: Integration, result: Json, mode: FieldValidationMode) -> st
 def _result_shape(called: Integration) -> "Shape | None":
     """The shape of the task's result; None where it is not known."""
     if called.service.startswith(SDK):
-        segment = called.service.removeprefix(SDK)
-        return _output_shape(SDK_NAMES.get(segment, segment), called.action)
+        return _output_shape(called.service.removeprefix(SDK), called.action)
     if called.pattern:
         operation, *members = POLLED.get((called.service, called.action), ("",))
-        shape = _output_shape(OPTIMIZED.get(called.service, ""), operation)
+        shape = _output_shape(_api_of(called.service), operation)
         for member in members:
             shape = None if shape is None else shape.members[member]
         return getattr(shape, "member", shape)  # of an array, its element
-    service, operation = OPERATIONS.get(
-        (called.service, called.action), (OPTIMIZED.get(called.service, ""), called.action)
-    )
+    default = _api_of(called.service), called.action
+    service, operation = OPERATIONS.get((called.service, called.action), default)
     return _output_shape(service, operation)
+
+
+def _api_of(service: str) -> str:
+    """The name of the API that an optimized integration calls; empty where its answer is of its own making."""
+    return "" if service not in OPTIMIZED else "sfn" if service == "states" else service
 
 
 def _output_shape(service: str, operation: str) -> "Shape | None":
@@ -169,42 +133,19 @@ def _output_shape(service: str, operation: str) -> "Shape | None":
 
 @lru_cache(maxsize=32)
 def _service_model(service: str) -> Any:
-    """botocore's model of a service, whose name may lack its dashes; None where it has none."""
+    """botocore's model of a service, by its name or its segment; None where it has none."""
     # Imported here: it takes a tenth of a second, and most tests need none of it.
     from botocore.loaders import Loader
     from botocore.model import ServiceModel
 
     loader = Loader()
-    known = _known_services(loader)
-    if service not in known:
+    name = client_name(service, loader.list_available_services("service-2"))
+    if name is None:
         return None
-    description = loader.load_service_model(known[service], "service-2")
-    for name, limits in MEASURED.get(known[service], {}).items():
-        description["shapes"][name].update(limits)
-    return ServiceModel(description, known[service])
-
-
-def _known_services(loader: Any) -> Mapping[str, str]:
-    names = loader.list_available_services("service-2")
-    return {**{name.replace("-", ""): name for name in names}, **{name: name for name in names}}
-
-
-# --- names ------------------------------------------------------------------------------------------------------------
-
-
-def _capitalised(name: str) -> str:
-    return name[:1].upper() + name[1:]
-
-
-def _sdk_name(name: str) -> str:
-    """As the SDK for Java 2 writes a member: `DBInstances` is `DbInstances`, `ETag` stays."""
-    words = re.sub(r"[^A-Za-z0-9]+", " ", name)
-    words = re.sub(r"([^a-z]{2,})v([0-9]+)", r"\1 v\2 ", words)
-    words = re.sub(r"([^A-Z]{2,})V([0-9]+)", r"\1 V\2 ", words)
-    words = re.sub(r"(?<=[a-z])(?=[A-Z][a-zA-Z0-9])", " ", words)
-    words = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", words)
-    words = re.sub(r"([0-9])([a-zA-Z])", r"\1 \2", words)
-    return "".join(word.capitalize() for word in words.split())
+    description = loader.load_service_model(name, "service-2")
+    for shape, limits in MEASURED.get(name, {}).items():
+        description["shapes"][shape].update(limits)
+    return ServiceModel(description, name)
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import UNSET
 
+from stepwell.adapters.command import options
 from stepwell.adapters.command.given import read_text, read_value, value_of
 from stepwell.adapters.command.output import console, is_terminal, one_line, say, spelled, write, write_json
 from stepwell.adapters.command.problems import INDENT, excerpt
@@ -53,13 +54,7 @@ WIDTH = 120
 
 @click.command("eval", short_help="Try an expression: its value as it would be in a state.")
 @click.argument("expression", metavar="EXPRESSION|@FILE")
-@click.option(
-    "-i",
-    "--input",
-    "given_input",
-    metavar="JSON|@FILE|-",
-    help="The state's input: JSON text, @FILE to read it from a file, - to read it from stdin. Without it: {}.",
-)
+@options.state_input
 @click.option("--result", metavar="JSON|@FILE", help="The result of the state's work.")
 @click.option("--error-output", metavar="JSON|@FILE", help="What a Catch sees: an object of Error and Cause.")
 @click.option(

@@ -23,3 +23,10 @@ test_case = click.option(
 end_as_json = click.option(
     "--json", "as_json", is_flag=True, help="Write one JSON object about the execution, not its output alone."
 )
+state_input = click.option(
+    "-i",
+    "--input",
+    "given_input",
+    metavar="JSON|@FILE|-",
+    help="The state's input: JSON text, @FILE to read it from a file, - to read it from stdin. Without it: {}.",
+)

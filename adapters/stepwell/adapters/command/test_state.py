@@ -60,13 +60,7 @@ def _names(kind: Any) -> click.Choice[str]:
 @click.command("test-state", short_help="Test one state by itself: every stage of its data flow.")
 @click.argument("file", metavar="FILE[#LogicalId]")
 @click.option("--state", "name", metavar="NAME", help="The state. Not needed where FILE is one state alone.")
-@click.option(
-    "-i",
-    "--input",
-    "given_input",
-    metavar="JSON|@FILE|-",
-    help="The state's input: JSON text, @FILE to read it from a file, - to read it from stdin. Without it: {}.",
-)
+@options.state_input
 @click.option("--mock-result", metavar="JSON|@FILE", help="The result of the state's work, which is not done then.")
 @click.option("--mock-error", metavar="ERROR", help="The error by which the state's work fails.")
 @click.option("--mock-cause", metavar="CAUSE", help="The cause of that error.")

@@ -356,6 +356,29 @@ def test_a_server_that_is_told_to_end_lets_pollers_go_and_ends(tmp_path, calling
         assert process.stderr.read() == ""
 
 
+def test_what_takes_longer_than_the_grace_of_a_server_that_ends_is_told_so(tmp_path, calling):
+    process, sfn = served(calling, tmp_path, "--grace", "1")
+    with process:
+        refused = []
+
+        def wait_long():
+            try:
+                sfn.test_state(definition=json.dumps(wait(Seconds=250, End=True)), roleArn=ROLE)
+            except ClientError as error:
+                refused.append(error.response["Error"]["Code"])
+
+        worker = threading.Thread(target=wait_long)
+        worker.start()
+        while b"stepwell_requests_running 1.0" not in _metrics(sfn):
+            pass
+        process.terminate()
+
+        assert process.wait(20) == 0
+        worker.join(10)
+        assert refused == ["ServiceUnavailable"]
+        assert "Traceback" not in process.stderr.read()
+
+
 def _metrics(sfn):
     address = sfn.meta.endpoint_url.removeprefix("http://")
     with closing(http.client.HTTPConnection(address, timeout=10)) as connection:

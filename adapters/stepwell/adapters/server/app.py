@@ -111,6 +111,7 @@ class Application:
 
     async def _operation(self, scope: Scope, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
         began, request_id, name, code, status = perf_counter(), _request_id(), "-", "", 200
+        self.metrics.running += 1
         try:
             body = await _body_of(receive)
             caller = self._caller(scope, headers, body)
@@ -118,11 +119,15 @@ class Application:
             answer = await self._perform(question(self._api, name, caller, body, headers), receive)
         except _Gone:
             status, code, answer = 400, "ClientDisconnect", b""  # nobody reads it
+        except asyncio.CancelledError:  # the server ends, and its grace is over
+            refused = Refused(503, "ServiceUnavailable", "The server has ended before there was an answer")
+            status, code, answer = refused.status, refused.code, refused.body()
         except Exception as error:  # noqa: BLE001 - a bug of ours is told of in the log, and answered as one
             refused = refusal_of(error)
             status, code, answer = refused.status, refused.code, refused.body()
         await _send(send, status, answer, request_id, code)
         seconds = perf_counter() - began
+        self.metrics.running -= 1
         self.metrics.answered(name, code, seconds)
         if access_log.isEnabledFor(logging.INFO):
             client = (scope["client"] or "-")[0]

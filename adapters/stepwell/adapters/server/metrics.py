@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Gauge
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from stepwell.engine.execution import Execution
@@ -48,6 +48,8 @@ class Metrics:
         self._started: Counter[tuple[str]] = Counter()
         self._ended: Counter[tuple[str, str]] = Counter()
         self._events = 0
+        self.running = 0
+        """Requests that are being answered."""
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -85,6 +87,7 @@ class Metrics:
             for values, count in tuple(counts.items()):
                 family.add_metric(values, count)
             yield family
+        yield GaugeMetricFamily("stepwell_requests_running", "Requests that are being answered.", value=self.running)
         yield CounterMetricFamily("stepwell_history_events", "Events of histories.", value=self._events)
         durations = HistogramMetricFamily("stepwell_request_seconds", "How long requests took.", labels=("operation",))
         for operation, found in tuple(self._durations.items()):

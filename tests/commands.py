@@ -29,7 +29,7 @@ COMMAND = [sys.executable, "-m", "stepwell"]
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
 PATIENCE = 20
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:"
-CALLBACK = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+CALLBACK = "arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken"
 
 
 def environment(**more: str) -> dict[str, str]:

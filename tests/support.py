@@ -13,7 +13,7 @@ from stepwell.engine.ports import Exchange, Heartbeat, Pause, Started, Submitted
 ACCOUNT = "123456789012"
 CALL = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:call"
 ACTIVITY = f"arn:aws:states:us-east-1:{ACCOUNT}:activity:work"
-CALLBACK = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+CALLBACK = "arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken"
 MACHINE_ARN = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:tested"
 
 

@@ -339,7 +339,8 @@ def test_what_it_cannot_go_on_with_is_told_and_it_stays_to_be_resumed(capsys, fo
 def test_mistakes_in_what_it_may_start_are_told_with_their_place(capsys, folder):
     (folder / "kid.asl.json").write_text('{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "Gone"}}}')
     (folder / "stepwell.toml").write_text('[state_machines]\nkid = "kid.asl.json"\n')
-    start = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution", "Parameters": {}}
+    start = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution"}
+    start["Parameters"] = {"StateMachineArn": "kid"}
     left_behind(folder, in_a_row(Nap={"Type": "Wait", "Seconds": 1}, Start=start))
 
     assert "kid.asl.json:1:" in refused(capsys, "one")

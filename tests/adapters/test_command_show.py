@@ -115,7 +115,7 @@ def test_what_cannot_be_redriven_says_why(capsys, folder):
     [
         ({"Type": "Wait", "Seconds": 600}, "Here   waits until "),
         (task("charge"), "Here   was being performed · arn:aws:lambda:us-east-1:123456789012:function:charge · for "),
-        (callback(), "Here   waits for an answer · arn:aws:states:::sqs:sendMessage.waitForTaskToken · for "),
+        (callback(), "Here   waits for an answer · arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken · for "),
         ({"Type": "Task", "Resource": ACTIVITY}, f"Here   waits for a worker · {ACTIVITY} · for "),
     ],
     ids=["wait", "function", "callback", "activity"],

@@ -145,7 +145,7 @@ def test_a_runtime_error_is_told_at_the_state_it_names():
 
 
 def test_a_task_that_waits_for_its_token_says_so():
-    callback = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+    callback = "arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken"
     tree = Tree()
 
     def tasks(invoked):

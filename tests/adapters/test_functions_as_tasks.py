@@ -77,7 +77,7 @@ def test_a_payload_that_is_text_is_json_and_null_is_an_empty_object(payload, eve
 
 
 def test_any_integration_can_be_bound_by_its_state():
-    get = task("arn:aws:states:::dynamodb:getItem", Parameters={"TableName": "orders"})
+    get = task("arn:aws:states:::dynamodb:getItem", Parameters={"TableName": "orders", "Key": {"id": {"S": "1"}}})
 
     ran = run_with(machine(Load=get), {}, Load=lambda parameters: {"Item": {"from": {"S": parameters["TableName"]}}})
 

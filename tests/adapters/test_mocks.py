@@ -53,7 +53,11 @@ def test_a_callback_is_submitted_and_answered():
 
 
 def test_a_job_that_is_waited_for_can_fail():
-    ask = task("arn:aws:states:::glue:startJobRun.sync", Catch=[catcher("States.TaskFailed", next="Caught")])
+    ask = task(
+        "arn:aws:states:::glue:startJobRun.sync",
+        Parameters={"JobName": "j"},
+        Catch=[catcher("States.TaskFailed", next="Caught")],
+    )
     responses = {"answer": {"0": {"Throw": {"Error": "States.TaskFailed", "Cause": "no disk"}}}}
 
     ran = mocked(machine(Ask=ask, Caught=pass_()), config(responses))

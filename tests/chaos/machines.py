@@ -226,7 +226,9 @@ class Author:
                 caught = "{% $merge([$states.input, {'error': $states.errorOutput}]) %}"
                 fields["Catch"] = [{**_without(each, "ResultPath"), "Output": caught} for each in fields["Catch"]]
             return task_(FUNCTION, QueryLanguage="JSONata", Arguments=arguments, **fields)
-        resource = {"function": FUNCTION, "coroutine": COROUTINE, "job": JOB}[kind]
+        if kind == "job":
+            return task_(JOB, Parameters={"JobName": "do-work", "Arguments": given}, ResultPath="$.n", **fields)
+        resource = {"function": FUNCTION, "coroutine": COROUTINE}[kind]
         return task_(resource, Parameters=given, ResultPath="$.n", **fields)
 
     def _work(self) -> States:

@@ -39,7 +39,7 @@ def given_in(task: InvokeTask) -> Given:
     """The plan of a task and what goes with it, wherever its parameters hold that. A nested execution that is not
     answered by a token has no plan."""
     parameters = loads(task.input)
-    return parameters.get("Payload") or parameters.get("Input") or parameters
+    return parameters.get("Payload") or parameters.get("Input") or parameters.get("Arguments") or parameters
 
 
 def result_of(given: Given) -> Answer:
@@ -68,13 +68,16 @@ class Functions:
 
     @property
     def bindings(self) -> dict[str, Callable[..., Any]]:
-        return {"do-work": self.work, "do-work-async": self.work_async, JOB: self.work, CALLBACK: self.hand_over}
+        return {"do-work": self.work, "do-work-async": self.work_async, JOB: self.work_job, CALLBACK: self.hand_over}
 
     def work(self, given: Given, context: Any) -> int:
         if self._witness:
             self._witness.performs(given, context.log_stream_name)
             time.sleep(given["plan"].get("seconds", 0))
         return _told(result_of(given))
+
+    def work_job(self, parameters: Given, context: Any) -> int:
+        return self.work(parameters["Arguments"], context)
 
     async def work_async(self, given: Given, context: Any) -> int:
         if self._witness:

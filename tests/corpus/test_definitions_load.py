@@ -14,6 +14,9 @@ REFUSED = {
     "nibble-4bits/aws-local-stepfunctions/__tests__/cli/CLI.test.ts#line-177": "OutputPath is `invalid-path`",
     "nibble-4bits/aws-local-stepfunctions/__tests__/cli/CLI.test.ts#line-395": "TimeoutSeconds is 0",
     "paulshestakov/aws-step-functions-constructor/examples/asl/json/3_choice_conditions.json": "a state has no Type",
+    "serverless-operations/serverless-step-functions/lib/deploy/stepFunctions/compileStateMachines.test.js#line-450": (
+        "`Seconds` among the parameters of glue:startJobRun"
+    ),
     "aws/aws-toolkit-vscode/packages/core/src/test/stepFunctions/commands/resources/templateJsonTester.template.json"
     "#RefandFnStateMachine2E01A3A5": "the Resource is `${…Arn}randomString`: no ARN whatever it resolves to",
     f"{FADAMS}/test_global_context.py#line-57": "`$[:].item`: Jayway has no slice without bounds",

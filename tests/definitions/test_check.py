@@ -544,7 +544,7 @@ ACCEPTED = [
     pytest.param(machine(task(Retry=[], Catch=[])), id="no handlers at all"),
     pytest.param(machine(task(Retry=[{"ErrorEquals": ["States.Mine"]}])), id="an error of one's own named States"),
     pytest.param(machine(task(Resource="python:shop.payments:charge")), id="a Python function"),
-    pytest.param(machine(task(Resource="arn:aws:states:::newservice:doIt.sync")), id="a service not known here"),
+    pytest.param(machine(task(Resource="arn:aws:states:::aws-sdk:newservice:doIt")), id="a service not known here"),
     pytest.param(machine(task(Resource="arn:aws:lambda:region:account:function:f")), id="an account in words"),
     pytest.param(machine({"Type": "Fail", "ErrorPath": "States.UUID()", "CausePath": "$$.State.Name"}), id="Fail"),
     pytest.param(machine({"Type": "Fail"}), id="an empty Fail"),

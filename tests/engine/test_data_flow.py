@@ -195,7 +195,7 @@ def test_times_in_the_context_object_have_milliseconds_where_there_are_any():
 
 
 def test_a_token_is_in_the_parameters_of_the_task_that_waits_for_it():
-    ask = task("arn:aws:states:::sqs:sendMessage.waitForTaskToken", Parameters={"Token.$": "$$.Task.Token"})
+    ask = task("arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken", Parameters={"Token.$": "$$.Task.Token"})
 
     ran = run(machine(Ask=ask), behaviour=echoes)
 
@@ -248,13 +248,13 @@ def test_a_slice_of_an_object_is_an_error():
 
 
 def test_a_token_is_in_the_context_object_only_where_somebody_can_answer_with_it():
-    for resource, has_token in [
-        ("arn:aws:states:::lambda:invoke", False),
-        ("arn:aws:states:::lambda:invoke.waitForTaskToken", True),
-        ("arn:aws:states:::states:startExecution.sync:2", True),
-        ("arn:aws:states:us-east-1:123456789012:activity:work", True),
+    for resource, parameter, has_token in [
+        ("arn:aws:states:::lambda:invoke", {"FunctionName": "f", "Payload.$": "$$"}, False),
+        ("arn:aws:states:::lambda:invoke.waitForTaskToken", {"FunctionName": "f", "Payload.$": "$$"}, True),
+        ("arn:aws:states:::states:startExecution.sync:2", {"StateMachineArn": "m", "Input.$": "$$"}, True),
+        ("arn:aws:states:us-east-1:123456789012:activity:work", {"all.$": "$$"}, True),
     ]:
-        ran = run(machine(Ask=task(resource, Parameters={"all.$": "$$"})), behaviour=echoes)
+        ran = run(machine(Ask=task(resource, Parameters=parameter)), behaviour=echoes)
         assert ('"Task"' in ran.requests[0].input) is has_token
 
 

@@ -163,7 +163,7 @@ def test_a_caught_failure_without_error_and_cause_shows_both_as_null():
 
     ran = run(machine(Ask=ask, Caught=pass_()), behaviour=fails())
 
-    assert ran.details("TaskFailed") == {"resourceType": "sqs", "resource": "sendMessage.waitForTaskToken"}
+    assert ran.details("TaskFailed") == {"resourceType": "aws-sdk:sqs", "resource": "sendMessage.waitForTaskToken"}
     assert ran.output == {"Error": None, "Cause": None}
 
 

@@ -366,6 +366,6 @@ def test_the_limit_of_a_result_is_256_kib(size, status):
 
 def test_the_region_of_the_machine_stands_in_the_events_of_its_tasks():
     arn = MACHINE_ARN.replace("us-east-1", "eu-west-3")
-    ran = run(machine(Send=task("arn:aws:states:::sqs:sendMessage")), behaviour=echoes, machine_arn=arn)
+    ran = run(machine(Send=task("arn:aws:states:::aws-sdk:sqs:sendMessage")), behaviour=echoes, machine_arn=arn)
 
     assert ran.details("TaskScheduled")["region"] == "eu-west-3"

@@ -247,7 +247,9 @@ def test_large_integers_pass_untouched_where_they_are_only_moved():
 
 
 def test_a_task_token_is_among_the_context():
-    ask = task("arn:aws:states:::sqs:sendMessage.waitForTaskToken", Arguments={"t": "{% $states.context.Task.Token %}"})
+    ask = task(
+        "arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken", Arguments={"t": "{% $states.context.Task.Token %}"}
+    )
 
     ran = run(in_jsonata(Ask=ask), {}, by_state(Ask=echoes))
 

@@ -6,6 +6,8 @@ import pytest
 
 from stepwell.adapters.hosts.simulation import simulate
 from stepwell.adapters.tasks.aws import AwsTasks, Endpoints
+from stepwell.adapters.tasks.aws.jobs import JOBS
+from stepwell.definitions.integrations import OPTIMIZED as CATALOGUE
 from stepwell.definitions.resources import parse_resource
 from stepwell.engine.effects import InvokeTask
 from stepwell.engine.ports import Call, Pause, TaskCancelled
@@ -203,10 +205,180 @@ def test_what_is_given_up_before_it_has_begun_is_let_go(service):
     assert not service.requests
 
 
-@pytest.mark.parametrize("action", ["athena:stopQueryExecution.sync", "codebuild:retryBuildBatch.sync"])
-def test_a_job_that_has_no_row_says_what_to_do(call, action):
-    ran = call(f"{OPTIMIZED}{action}", {})
+@pytest.mark.parametrize(
+    ("service_name", "action"),
+    [
+        (name, action)
+        for name, actions in CATALOGUE.items()
+        for action, patterns in actions.items()
+        if "sync" in patterns and name != "states" and (name, action) != ("eks", "runJob")
+    ],
+)
+def test_every_job_there_is_has_its_row(service_name, action):
+    assert (service_name, action) in JOBS
 
-    assert ran.error == "Stepwell.TaskNotSupported"
-    assert action in ran.cause
-    assert "--mock-config" in ran.cause
+
+REMOVED = (404, {"message": "no such thing"})
+NOT_FOUND = {"Content-Type": "application/json", "x-amzn-ErrorType": "ResourceNotFoundException"}
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters", "answers", "output"),
+    [
+        (
+            "eks:createCluster",
+            {"Name": "c", "RoleArn": "r", "ResourcesVpcConfig": {}},
+            [{"cluster": {"name": "c", "status": "CREATING"}}, {"cluster": {"name": "c", "status": "ACTIVE"}}],
+            {"Cluster": {"Name": "c", "Status": "ACTIVE"}},
+        ),
+        (
+            "eks:deleteNodegroup",
+            {"ClusterName": "c", "NodegroupName": "n"},
+            [{"nodegroup": {"status": "DELETING"}}, {"nodegroup": {"status": "DELETING", "diskSize": 1}}, REMOVED],
+            {"Nodegroup": {"Status": "DELETING", "DiskSize": 1}},
+        ),
+        (
+            "eks:deleteCluster",
+            {"Name": "c"},
+            [{"cluster": {"status": "DELETING"}}, REMOVED],
+            {"Cluster": {"Status": "DELETING"}},
+        ),
+        (
+            "emr-serverless:startJobRun",
+            {"ApplicationId": "a", "ExecutionRoleArn": "r"},
+            [{"jobRunId": "j"}, {"jobRun": {"state": "RUNNING"}}, {"jobRun": {"state": "SUCCESS"}}],
+            {"JobRun": {"State": "SUCCESS"}},
+        ),
+        (
+            "emr-serverless:stopApplication",
+            {"ApplicationId": "a"},
+            [{}, {"application": {"state": "STOPPING"}}, {"application": {"state": "STOPPED"}}],
+            {"Application": {"State": "STOPPED"}},
+        ),
+        (
+            "emr-containers:startJobRun",
+            {"VirtualClusterId": "v"},
+            [{"id": "j"}, {"jobRun": {"id": "j", "state": "COMPLETED"}}],
+            {"JobRun": {"Id": "j", "State": "COMPLETED"}},
+        ),
+        (
+            "bedrock:createModelCustomizationJob",
+            {
+                **dict.fromkeys(("JobName", "CustomModelName", "RoleArn", "BaseModelIdentifier"), "x"),
+                "TrainingDataConfig": {},
+                "OutputDataConfig": {"S3Uri": "s3://b/k"},
+            },
+            [{"jobArn": "a"}, {"jobArn": "a", "status": "Completed"}],
+            {"JobArn": "a", "Status": "Completed"},
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_what_is_made_or_removed_is_waited_for(service, call, action, parameters, answers, output):
+    service.answers(*answers, headers=NOT_FOUND)
+
+    ran = call(f"{OPTIMIZED}{action}.sync", parameters)
+
+    assert ran.output == output, ran.cause
+
+
+def test_a_cluster_that_is_not_made_fails_the_task(service, call):
+    service.answers({"cluster": {"status": "CREATING"}}, {"cluster": {"status": "FAILED"}})
+
+    ran = call(f"{OPTIMIZED}eks:createCluster.sync", {"Name": "c", "RoleArn": "r", "ResourcesVpcConfig": {}})
+
+    assert (ran.error, json.loads(ran.cause)) == ("States.TaskFailed", {"Cluster": {"Status": "FAILED"}})
+
+
+def test_what_cannot_be_undone_is_left_when_its_task_is_given_up(service, call):
+    service.answers({"cluster": {"status": "DELETING"}})
+
+    ran = call(f"{OPTIMIZED}eks:deleteCluster.sync", {"Name": "c"}, TimeoutSeconds=3)
+
+    assert ran.error == "States.Timeout"
+    assert {request["method"] for request in service.requests[1:]} == {"GET"}
+
+
+def test_a_batch_of_builds_is_waited_for_until_it_is_not_listed(service, call):
+    service.answers(
+        {"statusCode": "OK", "buildsDeleted": ["b"]},
+        {"buildBatches": [{"id": "x", "buildBatchStatus": "SUCCEEDED"}]},
+        {"buildBatches": [], "buildBatchesNotFound": ["x"]},
+    )
+
+    ran = call(f"{OPTIMIZED}codebuild:deleteBuildBatch.sync", {"Id": "x"})
+
+    assert ran.output == {"BuildsDeleted": ["b"], "StatusCode": "OK"}
+    assert service.asked == ["DeleteBuildBatch", "BatchGetBuildBatches", "BatchGetBuildBatches"]
+
+
+# --- Amazon EMR -------------------------------------------------------------------------------------------------------
+
+
+def test_a_cluster_of_emr_is_made_under_its_own_names(service, call):
+    ready = {"Cluster": {"Id": "j-1", "Status": {"State": "WAITING"}}}
+    service.answers({"JobFlowId": "j-1"}, {"Cluster": {"Status": {"State": "STARTING"}}}, ready)
+
+    ran = call(f"{OPTIMIZED}elasticmapreduce:createCluster.sync", {"Name": "c", "Instances": {}})
+
+    assert service.asked == ["RunJobFlow", "DescribeCluster", "DescribeCluster"]
+    assert service.body == {"ClusterId": "j-1"}
+    assert json.loads(ran.details("TaskSubmitted")["output"])["ClusterId"] == "j-1"
+    assert ran.output == {"ClusterId": "j-1", **ready}
+
+
+def test_a_step_is_added_and_cancelled_with_its_task(service, call):
+    service.answers({"StepIds": ["s-1"]}, {"Step": {"Status": {"State": "RUNNING"}}})
+    step = {"Name": "s", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["a"]}}
+
+    ran = call(f"{OPTIMIZED}elasticmapreduce:addStep.sync", {"ClusterId": "j-1", "Step": step}, TimeoutSeconds=5)
+
+    assert ran.error == "States.Timeout"
+    assert json.loads(service.requests[0]["body"]) == {"JobFlowId": "j-1", "Steps": [step]}
+    assert service.asked[-1] == "CancelSteps"
+    assert service.body == {"ClusterId": "j-1", "StepIds": ["s-1"]}
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters", "operation", "sent"),
+    [
+        ("terminateCluster", {"ClusterId": "j"}, "TerminateJobFlows", {"JobFlowIds": ["j"]}),
+        (
+            "setClusterTerminationProtection",
+            {"ClusterId": "j", "TerminationProtected": True},
+            "SetTerminationProtection",
+            {"JobFlowIds": ["j"], "TerminationProtected": True},
+        ),
+        ("cancelStep", {"ClusterId": "j", "StepId": "s"}, "CancelSteps", {"ClusterId": "j", "StepIds": ["s"]}),
+    ],
+)
+def test_an_action_of_emr_stands_for_one_of_the_api(service, call, action, parameters, operation, sent):
+    assert call(f"{OPTIMIZED}elasticmapreduce:{action}", parameters).status == "SUCCEEDED"
+
+    assert service.asked == [operation]
+    assert service.body == sent
+
+
+def test_an_instance_fleet_is_found_by_its_name(service, call):
+    service.answers(
+        {"InstanceFleets": [{"Id": "f-0", "Name": "other"}], "Marker": "m"},
+        {"InstanceFleets": [{"Id": "f-1", "Name": "fleet"}]},
+        {},
+    )
+    change = {"TargetOnDemandCapacity": 2}
+    parameters = {"ClusterId": "j", "InstanceFleetName": "fleet", "InstanceFleet": change}
+
+    ran = call(f"{OPTIMIZED}elasticmapreduce:modifyInstanceFleetByName", parameters)
+
+    assert ran.status == "SUCCEEDED", ran.cause
+    assert service.asked == ["ListInstanceFleets", "ListInstanceFleets", "ModifyInstanceFleet"]
+    assert service.body == {"ClusterId": "j", "InstanceFleet": {**change, "InstanceFleetId": "f-1"}}
+
+
+def test_an_instance_group_that_is_not_there_fails_the_task(service, call):
+    service.answers({"InstanceGroups": []})
+    parameters = {"ClusterId": "j", "InstanceGroupName": "g", "InstanceGroup": {}}
+
+    ran = call(f"{OPTIMIZED}elasticmapreduce:modifyInstanceGroupByName", parameters)
+
+    assert ran.error == "ElasticMapReduce.InvalidRequestException"

@@ -4,7 +4,9 @@ import pytest
 
 from stepwell.adapters.tasks.aws import names
 from stepwell.adapters.tasks.aws.jobs import JOBS
-from stepwell.adapters.tasks.aws.optimized import SERVICES
+from stepwell.adapters.tasks.aws.optimized import SEGMENTS, SERVICES
+from stepwell.adapters.tasks.aws.wrappers import WRAPPERS
+from stepwell.definitions.integrations import OPTIMIZED as CATALOGUE
 
 
 @pytest.mark.parametrize(
@@ -80,8 +82,13 @@ def test_the_actions_of_optimized_integrations_are_those_of_the_api(session, nam
     client = names.client_name(service.segment, session.get_available_services())
     operations = {names.uncapitalized(one) for one in session.get_service_model(client).operation_names}
     jobs = [job for (of, _), job in JOBS.items() if of == name]
+    wrappers = {action: wrapper for (of, action), wrapper in WRAPPERS.items() if of == name}
+    called = {action for action in service.actions if (name, action) not in SEGMENTS} - wrappers.keys()
+    wrapped = {wrapper.action for wrapper in wrappers.values()}
+    wrapped |= {wrapper.wanted.ask for wrapper in wrappers.values() if wrapper.wanted}
 
-    assert service.actions | {job.ask for job in jobs} | {job.stop for job in jobs} <= operations
+    assert called | wrapped | {job.ask for job in jobs} | {job.stop for job in jobs if job.stop} <= operations
+    assert service.actions <= CATALOGUE[name].keys()
 
 
 def test_a_job_is_begun_by_an_action_of_its_service():

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from stepwell.definitions.check.annotations import fields_of
 from stepwell.definitions.check.fields import unknown_resource
 from stepwell.definitions.check.walk import Fault, Node
+from stepwell.definitions.integrations import CALLBACK, exists, literal_faults
 from stepwell.definitions.model import (
     NOT_OPERATORS,
     BaseState,
@@ -37,7 +38,7 @@ from stepwell.definitions.model import (
     WorkState,
 )
 from stepwell.definitions.problems import Severity
-from stepwell.definitions.resources import Activity, Integration, Pattern, parse_resource
+from stepwell.definitions.resources import Activity, Integration, parse_resource
 
 MAX_NAME_LENGTH = 80
 MAX_LABEL_LENGTH = 40
@@ -69,20 +70,6 @@ EXCLUSIVE = (
     Exclusive(ItemBatcher, ("MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath")),
     Exclusive(Credentials, ("RoleArn", "RoleArn.$")),
 )
-
-CALLBACK: Pattern = "waitForTaskToken"
-
-INTEGRATIONS: dict[str, tuple[frozenset[str], frozenset[Pattern]]] = {
-    "apigateway": (frozenset({"invoke"}), frozenset({"", CALLBACK})),
-    "dynamodb": (frozenset({"getItem", "putItem", "updateItem", "deleteItem"}), frozenset({""})),
-    "events": (frozenset({"putEvents"}), frozenset({"", CALLBACK})),
-    "http": (frozenset({"invoke"}), frozenset({""})),
-    "lambda": (frozenset({"invoke"}), frozenset({"", CALLBACK})),
-    "sns": (frozenset({"publish"}), frozenset({"", CALLBACK})),
-    "sqs": (frozenset({"sendMessage"}), frozenset({"", CALLBACK})),
-    "states": (frozenset({"startExecution"}), frozenset({"", "sync", "sync:2", CALLBACK})),
-}
-"""Optimized integrations whose actions and patterns are all known. Others get new ones, and are not judged."""
 
 
 def faults(node: Node) -> Iterator[Fault]:
@@ -193,7 +180,7 @@ def _integration(node: Node) -> Iterator[Fault]:
     if isinstance(resource, Activity) and is_express:
         yield node.fault("Resource", message="Express state machine does not support Activity ARN")
     elif isinstance(resource, Integration):
-        if not _exists(resource):
+        if not exists(resource):
             yield node.fault("Resource", message=unknown_resource(resource.arn))
         elif is_express and resource.pattern == CALLBACK:
             # The space at the end is AWS's.
@@ -204,13 +191,19 @@ def _integration(node: Node) -> Iterator[Fault]:
             yield node.fault("Resource", message="Express state machine does not support '.sync' service integration")
 
 
-def _exists(resource: Integration) -> bool:
-    if resource.service.startswith("aws-sdk:"):
-        return resource.pattern in ("", CALLBACK)
-    if resource.service not in INTEGRATIONS:
-        return True
-    actions, patterns = INTEGRATIONS[resource.service]
-    return resource.action in actions and resource.pattern in patterns
+def _parameters(node: Node) -> Iterator[Fault]:
+    """Of an integration that does not exist nothing is known."""
+    text = node.value.get("Resource")
+    called = parse_resource(text) if isinstance(text, str) else None
+    if not isinstance(called, Integration) or not exists(called):
+        return
+    has_paths = node.language is QueryLanguage.JSONPATH
+    name = "Parameters" if has_paths else "Arguments"
+    template = node.value.get(name)
+    if node.language is None or "${" in called.arn:
+        return
+    for message in literal_faults(called, template, has_paths=has_paths):
+        yield node.fault(name, message=message)
 
 
 # --- Choice ----------------------------------------------------------------------------------------------------------
@@ -313,6 +306,7 @@ RULES: tuple[tuple[type[Element], Rule], ...] = (
     (Retrier, _retry_delays),
     (TaskState, _heartbeat),
     (TaskState, _integration),
+    (TaskState, _parameters),
     (Credentials, _role),
     (Comparison, _comparison),
     (MapState, _distributed_fields),

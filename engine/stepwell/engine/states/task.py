@@ -4,7 +4,7 @@ The events differ by what the Resource names (a Lambda function, an activity, an
 scheduled, started, perhaps submitted, and one end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from stepwell.definitions import failure as names
 from stepwell.definitions import model
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.failure import RUNTIME, Failed, Failure
+from stepwell.definitions.integrations import parameter_check
 from stepwell.definitions.json_text import InvalidJson, exceeds, loads
 from stepwell.definitions.resources import Activity, Integration, parse_resource
 from stepwell.engine import quotas, tokens
@@ -32,7 +33,10 @@ IMPLIED_PARAMETERS: Mapping[tuple[str, str], Mapping[str, Json]] = {
 
 
 class TaskNode(Node):
-    __slots__ = ("_credentials", "_heartbeat", "_prefix", "_timeout", "implied", "labels", "resource", "title")
+    __slots__ = (
+        *("_check", "_credentials", "_heartbeat", "_prefix", "_timeout"),
+        *("implied", "labels", "resource", "title"),
+    )
 
     def __init__(self, name: str, state: model.TaskState, language: model.QueryLanguage) -> None:
         super().__init__(name, state, language)
@@ -43,6 +47,7 @@ class TaskNode(Node):
         self.implied: Mapping[str, Json] = {}
         self._prefix = "LambdaFunction"
         self.title = resource.arn
+        self._check: Callable[[Json], list[str]] | None = None
         match resource:
             case Activity():
                 self._prefix = "Activity"
@@ -53,6 +58,7 @@ class TaskNode(Node):
                 self.implied = IMPLIED_PARAMETERS.get((service, label), {})
                 self.title = service
                 self.can_be_called_back = resource.pattern != ""
+                self._check = parameter_check(resource)
         self._timeout = self.flow.scalar("TimeoutSeconds")
         self._heartbeat = self.flow.scalar("HeartbeatSeconds")
         self._credentials = self.flow.role()
@@ -67,6 +73,7 @@ class TaskNode(Node):
         if self.implied and isinstance(parameters, dict):
             parameters = {**parameters, **self.implied}
         text = frame.text if parameters is frame.input else turn.text_of(parameters)
+        self.check(parameters, text)
         timeout = self._timeout(document, environment) if self._timeout else None
         heartbeat = self._heartbeat(document, environment) if self._heartbeat else None
         credentials = self._credentials(document, environment) if self._credentials else None
@@ -98,6 +105,12 @@ class TaskNode(Node):
         frame.rest = rest
         if not isinstance(self.resource, Activity):
             turn.queue(_start, frame)
+
+    def check(self, parameters: Json, text: str) -> None:
+        """Raises `Failed` for parameters (as JSON: `text`) with which the integration cannot be called."""
+        if self._check is not None and (faults := self._check(parameters)):
+            cause = f"The Parameters '{text}' could not be used to start the Task: [{', '.join(faults)}]"
+            raise Failed(RUNTIME, cause)
 
     def _request(self, turn: "Turn", text: str) -> dict[str, Any]:
         if not self.labels:

@@ -1,6 +1,6 @@
-"""Tasks that call AWS services through botocore at endpoints that were given."""
+"""Tasks that call AWS services through botocore at endpoints that were given, or in the cloud if asked to."""
 
 from stepwell.adapters.tasks.aws.calls import AwsTasks
-from stepwell.adapters.tasks.aws.endpoints import Credentials, Endpoints, InvalidEndpoint
+from stepwell.adapters.tasks.aws.endpoints import Credentials, Endpoints, InvalidEndpoint, MissingCredentials
 
-__all__ = ["AwsTasks", "Credentials", "Endpoints", "InvalidEndpoint"]
+__all__ = ["AwsTasks", "Credentials", "Endpoints", "InvalidEndpoint", "MissingCredentials"]

@@ -7,16 +7,22 @@ Differs from AWS: a message goes to the endpoint of SQS wherever its QueueUrl po
 and the account in its ARN counts for nothing.
 """
 
+from collections.abc import Generator
 from threading import Lock
+from typing import Any
 
 from msgspec.structs import replace
 
-from stepwell.adapters.tasks.aws import optimized
+from stepwell.adapters.tasks.aws import gateway, optimized
 from stepwell.adapters.tasks.aws.answers import NOT_SUPPORTED, Answer, Caller, Request
 from stepwell.adapters.tasks.aws.endpoints import Endpoints
-from stepwell.adapters.tasks.aws.jobs import JOBS, perform_job
-from stepwell.adapters.tasks.aws.optimized import SERVICES, Members, Service
+from stepwell.adapters.tasks.aws.gateway import invoke_api
+from stepwell.adapters.tasks.aws.jobs import JOBS, filled, perform_job
+from stepwell.adapters.tasks.aws.kubernetes import call_cluster, run_job
+from stepwell.adapters.tasks.aws.models import invoke_model
+from stepwell.adapters.tasks.aws.optimized import SEGMENTS, SERVICES, Members, Service
 from stepwell.adapters.tasks.aws.shaping import Dialect
+from stepwell.adapters.tasks.aws.wrappers import WRAPPERS, Wrapper
 from stepwell.adapters.tasks.bindings import how_to_bind, unbound
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.failure import Failure
@@ -29,16 +35,19 @@ SDK = "aws-sdk:"
 
 
 class AwsTasks:
-    """A `TaskHandler` that calls the services that have an endpoint, and leaves every other task to `beside`."""
+    """A `TaskHandler` that calls the services that `endpoints` reach, and leaves every other task to `beside`."""
 
-    def __init__(self, endpoints: Endpoints, beside: TaskHandler = unbound) -> None:
+    def __init__(
+        self, endpoints: Endpoints, beside: TaskHandler = unbound, *, allowed_hosts: tuple[str, ...] = ()
+    ) -> None:
         self._endpoints = endpoints
-        self._caller = _LateCaller(endpoints)
+        self._allowed_hosts = allowed_hosts
+        self._caller = LateCaller(endpoints)
         self._beside = beside
 
     def __call__(self, task: InvokeTask) -> Exchange:
         segment = segment_of(task)
-        if segment is None or self._endpoints.url(segment) is None:
+        if segment is None or not self._endpoints.reaches(segment):
             return self._beside(task)
         match task.resource:
             case LambdaFunction() as function:
@@ -46,12 +55,25 @@ class AwsTasks:
             case Integration() as called if called.service.startswith(SDK):
                 return _perform_sdk_call(self._caller, task, called, segment)
             case Integration() as called:
-                return _perform_optimized(self._caller, task, called, SERVICES[called.service])
+                return self._perform_optimized(task, called)
             case _:
                 return self._beside(task)
 
+    def _perform_optimized(self, task: InvokeTask, called: Integration) -> Exchange:
+        waits_for_token = called.pattern == "waitForTaskToken"
+        match called.service, called.action:
+            case "apigateway", "invoke":
+                return invoke_api(self._endpoints, task, waits_for_token=waits_for_token)
+            case "eks", "call":
+                return call_cluster(self._endpoints, self._allowed_hosts, task, waits_for_token=waits_for_token)
+            case "eks", "runJob":
+                is_waited_for = called.pattern == "sync"
+                return run_job(self._endpoints, self._allowed_hosts, task, is_waited_for=is_waited_for)
+            case _:
+                return _perform_optimized(self._caller, self._endpoints, task, called, SERVICES[called.service])
 
-class _LateCaller:
+
+class LateCaller:
     """Calls services, and imports botocore for it no sooner than it must."""
 
     def __init__(self, endpoints: Endpoints) -> None:
@@ -75,8 +97,10 @@ def segment_of(task: InvokeTask) -> str | None:
             return "lambda"
         case Integration(service=service) if service.startswith(SDK):
             return service.removeprefix(SDK)
-        case Integration(service=service) if service in SERVICES:
-            return SERVICES[service].segment
+        case Integration(service="apigateway"):
+            return gateway.SEGMENT
+        case Integration(service=service, action=action) if service in SERVICES:
+            return SEGMENTS.get((service, action), SERVICES[service].segment)
         case _:
             return None
 
@@ -118,34 +142,77 @@ def _perform_sdk_call(caller: Caller, task: InvokeTask, called: Integration, seg
     yield from _reported(answer if isinstance(answer, Failure) else answer.members, called)
 
 
-def _perform_optimized(caller: Caller, task: InvokeTask, called: Integration, service: Service) -> Exchange:
-    job = JOBS.get((called.service, called.action))
+def _perform_optimized(
+    caller: Caller, endpoints: Endpoints, task: InvokeTask, called: Integration, service: Service
+) -> Exchange:
+    key = called.service, called.action
+    job = JOBS.get(key)
     is_waited_for = called.pattern in ("sync", "sync:2")
     if called.action not in service.actions or (is_waited_for and job is None):
         yield _not_supported(task)
         return
-    prepare = optimized.PREPARATIONS.get((called.service, called.action))
-    parameters = _members(task.input)
-    request = Request(
-        segment=service.segment,
-        action=called.action,
-        parameters=prepare(parameters, task) if prepare else parameters,
-        service=service,
-    )
-    if is_waited_for and job is not None:
-        yield from perform_job(caller, task, service, request, job, called.service)
+    prepare = optimized.PREPARATIONS.get(key)
+    given = _members(task.input)
+    parameters = prepare(given, task) if prepare else given
+    segment = SEGMENTS.get(key, service.segment)
+    request = Request(segment=segment, action=called.action, parameters=parameters, service=service)
+    if task.submitted is not None and not is_waited_for:
         return
-    if task.submitted is not None:
+    if key == ("bedrock", "invokeModel"):
+        waits_for_token = called.pattern == "waitForTaskToken"
+        yield from invoke_model(caller, endpoints, task, request, waits_for_token=waits_for_token)
+        return
+    wrapper = WRAPPERS.get(key)
+    if wrapper is not None:
+        wanted: Json | Failure = (yield from _wanted(caller, task, request, wrapper)) if wrapper.wanted else None
+        if isinstance(wanted, Failure):
+            yield wanted
+            return
+        api_parameters = filled(wrapper.parameters, parameters, None, wanted)
+        request = replace(request, action=wrapper.action, parameters=api_parameters)
+
+    def judged(answer: Answer) -> Members | Failure:
+        """The result of the integration, or the failure that its answer is."""
+        shown = answer if wrapper is None else replace(answer, members=_wrapped(wrapper, answer))
+        result = shown.with_metadata() if service.has_metadata else shown.members
+        objection = optimized.OBJECTIONS.get(key)
+        return (objection(result) if objection else None) or result
+
+    if is_waited_for and job is not None:
+        yield from perform_job(caller, task, service, request, job, parameters, judged)
         return
     answer: Answer | Failure = yield Call(caller, (request, task))
-    yield from _reported(answer if isinstance(answer, Failure) else _judged(answer, called, service), called)
+    yield from _reported(answer if isinstance(answer, Failure) else judged(answer), called)
 
 
-def _judged(answer: Answer, called: Integration, service: Service) -> Members | Failure:
-    """The result of an optimized integration, or the failure that its answer is."""
-    result = answer.with_metadata() if service.has_metadata else answer.members
-    objection = optimized.OBJECTIONS.get((called.service, called.action))
-    return (objection(result) if objection else None) or result
+def _wrapped(wrapper: Wrapper, answer: Answer) -> Members:
+    result: Members | None = filled(wrapper.result, {}, answer.members)
+    return result or {}
+
+
+def _wanted(
+    caller: Caller, task: InvokeTask, request: Request, wrapper: Wrapper
+) -> Generator[Call, Any, Json | Failure]:
+    """What the task gives by its name, as the API lists it."""
+    wanted = wrapper.wanted
+    assert wanted is not None, "asked for only where something is wanted"
+    cluster, name = request.parameters.get("ClusterId"), request.parameters.get(wanted.named)
+    parameters: Members = {"ClusterId": cluster}
+    while True:
+        listed: Answer | Failure = yield Call(
+            caller, (replace(request, action=wanted.ask, parameters=parameters), task)
+        )
+        if isinstance(listed, Failure):
+            return listed
+        for each in listed.members.get(wanted.listed) or ():
+            if each.get("Name") == name:
+                return each
+        if not listed.members.get("Marker"):
+            break
+        parameters = {"ClusterId": cluster, "Marker": listed.members["Marker"]}
+    return Failure(
+        "ElasticMapReduce.InvalidRequestException", f"{wanted.named} {name!r} is not found in cluster {cluster!r}."
+    )
 
 
 def _reported(result: Members | Failure, called: Integration) -> Exchange:

@@ -82,12 +82,12 @@ class Clients:
         self._assumed: dict[tuple[str, str], _Assumed] = {}
 
     def connect(self, segment: str, region: str, role: str | None = None) -> Connection:
-        """The client of a service that has an endpoint; raises NoSuchService, RoleNotAssumed.
+        """The client of a service that may be called; raises NoSuchService, RoleNotAssumed.
 
-        A role is assumed where STS has an endpoint too, and counts for nothing where it has none.
+        A role is assumed where STS may be called too, and counts for nothing where it may not.
         """
         with self._lock:
-            if role is None or self._endpoints.url("sts") is None:
+            if role is None or not self._endpoints.reaches("sts"):
                 return self._kept(self._connections, segment, region, self._endpoints.credentials)
             assumed = self._assumed.get((role, region))
             if assumed is None or assumed.expires_at - _SPARE < datetime.now(UTC):
@@ -107,8 +107,8 @@ class Clients:
         return kept
 
     def _made(self, segment: str, region: str, credentials: Credentials) -> Connection:
+        assert self._endpoints.reaches(segment), "what may not be called never is"
         url = self._endpoints.url(segment)
-        assert url is not None, "a service without an endpoint is never called"
         session = self._opened()
         name = names.client_name(segment, session.get_available_services())
         if name is None:
@@ -125,17 +125,19 @@ class Clients:
                 read_timeout=READ_SECONDS.get(name, OTHER_READ_SECONDS),
                 retries={"total_max_attempts": 1, "mode": "standard"},
                 parameter_validation=False,
-                inject_host_prefix=False,
+                inject_host_prefix=url is None,  # AWS has hosts of their own for some operations
                 max_pool_connections=64,
-                s3={"addressing_style": "path"},
-                proxies={} if urlsplit(url).hostname in LOOPBACK else None,
+                s3={"addressing_style": "path" if url else "auto"},
+                proxies={} if url and urlsplit(url).hostname in LOOPBACK else None,
                 user_agent_extra="stepwell",
             ),
         )
         client.meta.events.register("after-call", _keep_headers)
         model = client.meta.service_model
         operations = {names.uncapitalized(operation): operation for operation in model.operation_names}
-        return Connection(client=client, url=url, service_id=str(model.service_id), operations=operations)
+        return Connection(
+            client=client, url=client.meta.endpoint_url, service_id=str(model.service_id), operations=operations
+        )
 
     def _opened(self) -> Any:
         """The session, which is not safe to be used by two threads."""

@@ -1,6 +1,7 @@
 """Where calls of AWS services go.
 
-Rule 1: a service that was given no endpoint is never called. Nothing is sent to the real cloud by default.
+Rule 1: a service that was given no endpoint is never called, unless `Endpoints.real` was asked for by name. Nothing is
+sent to the real cloud by default.
 Rule 2: an endpoint for one service counts before one for all; what is given outright, before the environment.
 Rule 3: credentials are those of the environment, or `test` and `test`: no file and no other machine is asked for them.
 
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stepwell.adapters.tasks.aws.names import segment_of
 
@@ -43,6 +45,10 @@ class InvalidEndpoint(Exception):
     """An endpoint that is no URL. The text says which, and how one is written."""
 
 
+class MissingCredentials(Exception):
+    """AWS is to be called, and nobody said as whom."""
+
+
 class Credentials(Struct, frozen=True, kw_only=True):
     access_key_id: str = "test"
     secret_access_key: str = "test"
@@ -58,9 +64,25 @@ class Endpoints(Struct, frozen=True, kw_only=True):
     region: str | None = None
     """Without it, the region of the execution that calls."""
     credentials: Credentials = Credentials()
+    is_real: bool = False
+    """Services without an endpoint are called where AWS has them."""
+
+    @staticmethod
+    def real(environ: Mapping[str, str], *, region: str | None = None) -> "Endpoints":
+        """AWS itself, but for services to which the environment gives an endpoint; raises InvalidEndpoint.
+
+        `environ` must have credentials, as that of a Lambda function does; raises MissingCredentials.
+        """
+        if not environ.get("AWS_ACCESS_KEY_ID") or not environ.get("AWS_SECRET_ACCESS_KEY"):
+            raise MissingCredentials("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: AWS cannot be called")
+        return replace(Endpoints.from_environment(environ, region=region), is_real=True)
+
+    def reaches(self, segment: str) -> bool:
+        """Whether a service may be called."""
+        return self.is_real or self.url(segment) is not None
 
     def url(self, segment: str) -> str | None:
-        """The endpoint of a service, or None where it must not be called."""
+        """The endpoint that a service was given, or None."""
         return self.of_services.get(segment, self.everything)
 
     @staticmethod

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from stepwell.adapters.tasks.aws.answers import Answer, Caller, Request
-from stepwell.adapters.tasks.aws.optimized import OBJECTIONS, Members, Service
+from stepwell.adapters.tasks.aws.optimized import Members, Service
 from stepwell.adapters.tasks.aws.shaping import epoch_moment
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.failure import TASK_FAILED, Failure
@@ -28,9 +28,9 @@ SILENCES = 5
 
 
 class Given(Struct, frozen=True):
-    """A member of the task's parameters."""
+    """A member of the task's parameters; without a name, all of them."""
 
-    name: str
+    name: str = ""
 
 
 class Begun(Struct, frozen=True):
@@ -45,7 +45,22 @@ class Told(Struct, frozen=True):
     path: tuple[str | int, ...]
 
 
-Template = Json | Given | Begun | Told | Mapping[str, Any] | list[Any]
+class Merged(Struct, frozen=True):
+    """The members of several objects in one."""
+
+    parts: tuple[Any, ...]
+
+
+Template = Json | Given | Begun | Told | Merged | Mapping[str, Any] | list[Any]
+
+
+def _stays(_told: Answer | Failure) -> bool:
+    return False
+
+
+def _is_not_found(told: Answer | Failure) -> bool:
+    """Whether the service does not know it any more."""
+    return isinstance(told, Failure) and (told.error or "").endswith(".ResourceNotFoundException")
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -58,8 +73,11 @@ class Job(Struct, frozen=True, kw_only=True):
     succeeded: frozenset[str]
     failed: frozenset[str]
     result: Template
-    stop: str
-    stop_with: Template
+    stop: str | None = None
+    """None for what cannot be undone."""
+    stop_with: Template = None
+    is_gone: Callable[[Answer | Failure], bool] = _stays
+    """Whether an answer tells that it has been removed, which is then what was wanted."""
     has_succeeded: Callable[[Json], bool] = lambda _result: True
     """Whether one that came to its end has also done what it should."""
 
@@ -89,6 +107,69 @@ def _sagemaker(kind: str, *, status: str | None = None, stop: str | None = None)
     )
 
 
+def _of_cluster(kind: str, *names: str, is_removed: bool = False) -> Job:
+    """Something of Amazon EKS that is created or deleted: `DescribeX`, `X.Status`."""
+    named = {name: Given(name) for name in names}
+    return Job(
+        ask=f"describe{kind}",
+        ask_with=named,
+        state=Told((kind, "Status")),
+        succeeded=frozenset() if is_removed else frozenset({"ACTIVE"}),
+        failed=frozenset({"FAILED", "CREATE_FAILED", "DELETE_FAILED"}),
+        result=Told(()),
+        stop=None if is_removed else f"delete{kind}",
+        stop_with=named,
+        is_gone=_is_not_found if is_removed else _stays,
+    )
+
+
+def _of_application(state: str, *, identified_by: Template, stop: str | None = None) -> Job:
+    """A change of an application of EMR Serverless."""
+    return Job(
+        ask="getApplication",
+        ask_with={"ApplicationId": identified_by},
+        state=Told(("Application", "State")),
+        succeeded=frozenset({state}),
+        failed=frozenset({"TERMINATED"}) - {state},
+        result=Told(()),
+        stop=stop,
+        stop_with={"ApplicationId": identified_by},
+        is_gone=_is_not_found if state == "TERMINATED" else _stays,
+    )
+
+
+def _of_serverless_run(state: str, *, identified_by: Template, stop: str | None = None) -> Job:
+    """A run of a job of EMR Serverless."""
+    named = {"ApplicationId": Given("ApplicationId"), "JobRunId": identified_by}
+    return Job(
+        ask="getJobRun",
+        ask_with=named,
+        state=Told(("JobRun", "State")),
+        succeeded=frozenset({state}),
+        failed=frozenset({"SUCCESS", "FAILED", "CANCELLED"}) - {state},
+        result=Told(()),
+        stop=stop,
+        stop_with=named,
+    )
+
+
+def _is_not_listed(told: Answer | Failure) -> bool:
+    return isinstance(told, Answer) and bool(told.members.get("BuildBatchesNotFound"))
+
+
+def _build_batch() -> Job:
+    return Job(
+        ask="batchGetBuildBatches",
+        ask_with={"Ids": [Begun(("BuildBatch", "Id"))]},
+        state=Told(("BuildBatches", 0, "BuildBatchStatus")),
+        succeeded=frozenset({"SUCCEEDED"}),
+        failed=frozenset({"FAILED", "FAULT", "STOPPED", "TIMED_OUT"}),
+        result={"BuildBatch": Told(("BuildBatches", 0))},
+        stop="stopBuildBatch",
+        stop_with={"Id": Begun(("BuildBatch", "Id"))},
+    )
+
+
 JOBS: Mapping[tuple[str, str], Job] = {
     ("athena", "startQueryExecution"): Job(
         ask="getQueryExecution",
@@ -110,6 +191,16 @@ JOBS: Mapping[tuple[str, str], Job] = {
         stop="terminateJob",
         stop_with={"JobId": Begun(("JobId",)), "Reason": "Task was aborted by Step Functions"},
     ),
+    ("bedrock", "createModelCustomizationJob"): Job(
+        ask="getModelCustomizationJob",
+        ask_with={"JobIdentifier": Begun(("JobArn",))},
+        state=Told(("Status",)),
+        succeeded=frozenset({"Completed"}),
+        failed=frozenset({"Failed", "Stopped"}),
+        result=Told(()),
+        stop="stopModelCustomizationJob",
+        stop_with={"JobIdentifier": Begun(("JobArn",))},
+    ),
     ("codebuild", "startBuild"): Job(
         ask="batchGetBuilds",
         ask_with={"Ids": [Begun(("Build", "Id"))]},
@@ -120,16 +211,17 @@ JOBS: Mapping[tuple[str, str], Job] = {
         stop="stopBuild",
         stop_with={"Id": Begun(("Build", "Id"))},
     ),
-    ("codebuild", "startBuildBatch"): Job(
+    ("codebuild", "deleteBuildBatch"): Job(
         ask="batchGetBuildBatches",
-        ask_with={"Ids": [Begun(("BuildBatch", "Id"))]},
+        ask_with={"Ids": [Given("Id")]},
         state=Told(("BuildBatches", 0, "BuildBatchStatus")),
-        succeeded=frozenset({"SUCCEEDED"}),
-        failed=frozenset({"FAILED", "FAULT", "STOPPED", "TIMED_OUT"}),
-        result={"BuildBatch": Told(("BuildBatches", 0))},
-        stop="stopBuildBatch",
-        stop_with={"Id": Begun(("BuildBatch", "Id"))},
+        succeeded=frozenset(),
+        failed=frozenset(),
+        result=Begun(()),
+        is_gone=_is_not_listed,
     ),
+    ("codebuild", "retryBuildBatch"): _build_batch(),
+    ("codebuild", "startBuildBatch"): _build_batch(),
     ("databrew", "startJobRun"): Job(
         ask="describeJobRun",
         ask_with={"Name": Given("Name"), "RunId": Begun(("RunId",))},
@@ -155,6 +247,73 @@ JOBS: Mapping[tuple[str, str], Job] = {
             "Reason": "Task was aborted by Step Functions",
         },
     ),
+    ("eks", "createCluster"): _of_cluster("Cluster", "Name"),
+    ("eks", "createFargateProfile"): _of_cluster("FargateProfile", "ClusterName", "FargateProfileName"),
+    ("eks", "createNodegroup"): _of_cluster("Nodegroup", "ClusterName", "NodegroupName"),
+    ("eks", "deleteCluster"): _of_cluster("Cluster", "Name", is_removed=True),
+    ("eks", "deleteFargateProfile"): _of_cluster(
+        "FargateProfile", "ClusterName", "FargateProfileName", is_removed=True
+    ),
+    ("eks", "deleteNodegroup"): _of_cluster("Nodegroup", "ClusterName", "NodegroupName", is_removed=True),
+    ("elasticmapreduce", "addStep"): Job(
+        ask="describeStep",
+        ask_with={"ClusterId": Given("ClusterId"), "StepId": Begun(("StepId",))},
+        state=Told(("Step", "Status", "State")),
+        succeeded=frozenset({"COMPLETED"}),
+        failed=frozenset({"CANCELLED", "FAILED", "INTERRUPTED"}),
+        result=Told(()),
+        stop="cancelSteps",
+        stop_with={"ClusterId": Given("ClusterId"), "StepIds": [Begun(("StepId",))]},
+    ),
+    ("elasticmapreduce", "createCluster"): Job(
+        ask="describeCluster",
+        ask_with={"ClusterId": Begun(("ClusterId",))},
+        state=Told(("Cluster", "Status", "State")),
+        succeeded=frozenset({"WAITING"}),
+        failed=frozenset({"TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"}),
+        result=Merged(({"ClusterId": Begun(("ClusterId",))}, Told(()))),
+        stop="terminateJobFlows",
+        stop_with={"JobFlowIds": [Begun(("ClusterId",))]},
+    ),
+    ("elasticmapreduce", "terminateCluster"): Job(
+        ask="describeCluster",
+        ask_with={"ClusterId": Given("ClusterId")},
+        state=Told(("Cluster", "Status", "State")),
+        succeeded=frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"}),
+        failed=frozenset(),
+        result=Told(()),
+    ),
+    ("emr-containers", "deleteVirtualCluster"): Job(
+        ask="describeVirtualCluster",
+        ask_with={"Id": Given("Id")},
+        state=Told(("VirtualCluster", "State")),
+        succeeded=frozenset({"TERMINATED"}),
+        failed=frozenset({"ARRESTED"}),
+        result=Told(()),
+        is_gone=_is_not_found,
+    ),
+    ("emr-containers", "startJobRun"): Job(
+        ask="describeJobRun",
+        ask_with={"Id": Begun(("Id",)), "VirtualClusterId": Given("VirtualClusterId")},
+        state=Told(("JobRun", "State")),
+        succeeded=frozenset({"COMPLETED"}),
+        failed=frozenset({"CANCELLED", "FAILED"}),
+        result=Told(()),
+        stop="cancelJobRun",
+        stop_with={"Id": Begun(("Id",)), "VirtualClusterId": Given("VirtualClusterId")},
+    ),
+    ("emr-serverless", "cancelJobRun"): _of_serverless_run("CANCELLED", identified_by=Given("JobRunId")),
+    ("emr-serverless", "createApplication"): _of_application(
+        "CREATED", identified_by=Begun(("ApplicationId",)), stop="deleteApplication"
+    ),
+    ("emr-serverless", "deleteApplication"): _of_application("TERMINATED", identified_by=Given("ApplicationId")),
+    ("emr-serverless", "startApplication"): _of_application(
+        "STARTED", identified_by=Given("ApplicationId"), stop="stopApplication"
+    ),
+    ("emr-serverless", "startJobRun"): _of_serverless_run(
+        "SUCCESS", identified_by=Begun(("JobRunId",)), stop="cancelJobRun"
+    ),
+    ("emr-serverless", "stopApplication"): _of_application("STOPPED", identified_by=Given("ApplicationId")),
     ("glue", "startJobRun"): Job(
         ask="getJobRun",
         ask_with={"JobName": Given("JobName"), "RunId": Begun(("JobRunId",))},
@@ -184,40 +343,52 @@ JOBS: Mapping[tuple[str, str], Job] = {
 """By the names in a Resource."""
 
 
-def perform_job(caller: Caller, task: InvokeTask, service: Service, request: Request, job: Job, name: str) -> Exchange:
-    """The exchange of a task that begins a job and waits for it. `name` is that of the service in the Resource."""
+def perform_job(
+    caller: Caller,
+    task: InvokeTask,
+    service: Service,
+    request: Request,
+    job: Job,
+    given: Members,
+    judged: Callable[[Answer], Members | Failure],
+) -> Exchange:
+    """The exchange of a task that begins a job by a request and waits for it.
+
+    `given` are the parameters of the task, `judged` makes the answer that begins the job what the task shows of it.
+    """
     if task.submitted is None:
         answer: Answer | Failure = yield Call(caller, (request, task))
-        if isinstance(answer, Failure):
-            yield answer
+        begun: Json | Failure = answer if isinstance(answer, Failure) else judged(answer)
+        if isinstance(begun, Failure):
+            yield begun
             return
-        objection = OBJECTIONS.get((name, request.action))
-        failure = objection(answer.members) if objection else None
-        if failure is not None:
-            yield failure
-            return
-        begun: Json = dict(answer.with_metadata())
         yield Submitted(dumps(begun))
     else:
         begun = loads(task.submitted)
 
-    def to(action: str, template: Template, told: Json = None) -> Request:
-        members = _filled(template, request.parameters, begun, told)
-        return replace(request, action=action, parameters=members)
+    def to(action: str, template: Template) -> Request:
+        return replace(request, action=action, parameters=filled(template, given, begun))
 
     try:
-        yield from _await(caller, task, service, to(job.ask, job.ask_with), job)
+        yield from _await(caller, task, service, to(job.ask, job.ask_with), job, given, begun)
     except TaskCancelled:
-        yield Call(caller, (to(job.stop, job.stop_with), task))  # as well as it goes: nobody hears how it went
+        if job.stop is not None:  # as well as it goes: nobody hears how it went
+            yield Call(caller, (to(job.stop, job.stop_with), task))
 
 
-def _await(caller: Caller, task: InvokeTask, service: Service, question: Request, job: Job) -> Exchange:
+def _await(
+    caller: Caller, task: InvokeTask, service: Service, question: Request, job: Job, given: Members, begun: Json
+) -> Exchange:
     dialect = replace(service.dialect, write_moment=epoch_moment)
     seconds, silences = FIRST_PAUSE_SECONDS, 0
+    last = _without_metadata(begun)
     while True:
         yield Pause(seconds)
         seconds = min(seconds * 2, LONGEST_PAUSE_SECONDS)
         told: Answer | Failure = yield Call(caller, (question, task, dialect))
+        if job.is_gone(told):
+            yield Succeeded(dumps(filled(job.result, given, _without_metadata(begun), last)))
+            return
         state = None if isinstance(told, Failure) else _at(told.members, job.state.path)
         if isinstance(told, Failure) or state is None:
             silences += 1
@@ -225,27 +396,35 @@ def _await(caller: Caller, task: InvokeTask, service: Service, question: Request
                 yield told if isinstance(told, Failure) else Failure(TASK_FAILED, dumps(told.members))
                 return
             continue
-        silences = 0
+        silences, last = 0, told.members
         if state in job.succeeded or state in job.failed:
-            result = _filled(job.result, question.parameters, None, told.members)
+            result = filled(job.result, given, begun, told.members)
             is_good = state in job.succeeded and job.has_succeeded(result)
             yield Succeeded(dumps(result)) if is_good else Failure(TASK_FAILED, dumps(result))
             return
 
 
-def _filled(template: Template, given: Members, begun: Json, told: Json) -> Any:
+def _without_metadata(begun: Json) -> Json:
+    if not isinstance(begun, dict):
+        return begun
+    return {name: member for name, member in begun.items() if not name.startswith("Sdk")}
+
+
+def filled(template: Template, given: Members, begun: Json = None, told: Json = None) -> Any:
     """The template with what it names."""
     match template:
         case Given(name):
-            return given.get(name)
+            return given.get(name) if name else given
         case Begun(path):
             return _at(begun, path)
         case Told(path):
             return _at(told, path)
+        case Merged(parts):
+            return {name: value for part in parts for name, value in (filled(part, given, begun, told) or {}).items()}
         case dict():
-            return {name: _filled(member, given, begun, told) for name, member in template.items()}
+            return {name: filled(member, given, begun, told) for name, member in template.items()}
         case list():
-            return [_filled(member, given, begun, told) for member in template]
+            return [filled(member, given, begun, told) for member in template]
         case _:
             return template
 

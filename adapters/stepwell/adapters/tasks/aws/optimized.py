@@ -42,6 +42,9 @@ def _serialized(value: Json) -> bytes:
     return str(value).encode()
 
 
+MODEL_BYTES = 25_000_000
+"""As much as a model of Bedrock takes or gives."""
+
 SERVICES: Mapping[str, Service] = {
     "athena": _service(
         "athena",
@@ -50,6 +53,10 @@ SERVICES: Mapping[str, Service] = {
         *("startQueryExecution", "stopQueryExecution", "getQueryExecution", "getQueryResults"),
     ),
     "batch": _service("batch", "Batch", "AWSBatch", "submitJob"),
+    "bedrock": replace(
+        _service("bedrock", "Bedrock", "AmazonBedrock", "invokeModel", "createModelCustomizationJob"),
+        dialect=replace(OPTIMIZED, write_bytes=_serialized, read_bytes=json_or_text, most_bytes=MODEL_BYTES),
+    ),
     "codebuild": _service(
         "codebuild",
         "CodeBuild",
@@ -66,6 +73,33 @@ SERVICES: Mapping[str, Service] = {
         label="AmazonDynamoDBv2",
     ),
     "ecs": replace(_service("ecs", "ECS", "AmazonECS", "runTask"), dialect=replace(OPTIMIZED, has_empty_lists=True)),
+    "eks": _service(
+        "eks",
+        "EKS",
+        "AmazonEKS",
+        *("createCluster", "deleteCluster", "createNodegroup", "deleteNodegroup"),
+        *("createFargateProfile", "deleteFargateProfile"),
+    ),
+    "elasticmapreduce": _service(
+        "emr",
+        "ElasticMapReduce",
+        "AmazonElasticMapReduce",
+        *("createCluster", "terminateCluster", "addStep", "cancelStep", "setClusterTerminationProtection"),
+        *("modifyInstanceFleetByName", "modifyInstanceGroupByName"),
+    ),
+    "emr-containers": _service(
+        "emrcontainers",
+        "EMRContainers",
+        "AmazonEMRContainers",
+        *("createVirtualCluster", "deleteVirtualCluster", "startJobRun"),
+    ),
+    "emr-serverless": _service(
+        "emrserverless",
+        "EMRServerless",
+        "AWSEMRServerless",
+        *("createApplication", "startApplication", "stopApplication", "deleteApplication"),
+        *("startJobRun", "cancelJobRun"),
+    ),
     "events": replace(_service("eventbridge", "EventBridge", "AmazonEventBridge", "putEvents"), has_metadata=False),
     "glue": _service("glue", "Glue", "AWSGlue", "startJobRun"),
     "lambda": replace(
@@ -84,6 +118,15 @@ SERVICES: Mapping[str, Service] = {
     "sqs": _service("sqs", "SQS", "AmazonSQS", "sendMessage"),
 }
 """By the name in a Resource."""
+
+STORAGE = replace(
+    _service("s3", "S3", "AmazonS3"),
+    dialect=replace(OPTIMIZED, write_bytes=_serialized, read_bytes=json_or_text, most_bytes=MODEL_BYTES),
+)
+"""Where some integrations have their input read from and their output laid down."""
+
+SEGMENTS: Mapping[tuple[str, str], str] = {("bedrock", "invokeModel"): "bedrockruntime"}
+"""Actions of another API than the rest of their service."""
 
 
 # --- what some actions do besides -------------------------------------------------------------------------------------
@@ -126,6 +169,12 @@ def _with_payload(given: Members, task: InvokeTask) -> Members:
     return {"Qualifier": qualifier, **prepared} if qualifier else prepared
 
 
+def _with_body(given: Members, _task: InvokeTask) -> Members:
+    """What a model is asked. A body that is text is JSON text already."""
+    body = given.get("Body")
+    return given if body is None or isinstance(body, str) else {**given, "Body": dumps(body)}
+
+
 def split_function_name(text: str) -> tuple[str, str | None]:
     """The bare name and the qualifier in a function's ARN, partial ARN or name."""
     parts = text.split(":")
@@ -162,6 +211,7 @@ def function_failure(result: Members) -> Failure | None:
 NO_ERROR_TYPE = "The cause could not be determined because Lambda did not return an error type. Returned payload: "
 
 PREPARATIONS: Mapping[tuple[str, str], Callable[[Members, InvokeTask], Members]] = {
+    ("bedrock", "invokeModel"): _with_body,
     ("events", "putEvents"): _in_the_name_of_the_execution,
     ("lambda", "invoke"): _with_payload,
 }

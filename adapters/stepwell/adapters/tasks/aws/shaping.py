@@ -88,6 +88,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """Whether a list that the API left out is there, empty: some services' classes in version 1 of the AWS SDK."""
     hashes_maps: bool = False
     """Whether the entries of a map come in the order of Java's HashMap."""
+    most_bytes: int = PAYLOAD_BYTES + 1
+    """How much of a stream is read."""
 
 
 OPTIMIZED = Dialect(spell=capitalized, write_bytes=base64_bytes, read_bytes=base64_text, hashes_maps=True)
@@ -276,7 +278,7 @@ def _value(shape: Shape, value: Any, dialect: Dialect) -> Json:
             keys = hash_map_order(value) if dialect.hashes_maps else value
             return {key: _value(shape.value, value[key], dialect) for key in keys}
         case "blob":
-            return dialect.read_bytes(_bytes(value))
+            return dialect.read_bytes(_bytes(value, dialect.most_bytes))
         case "timestamp" if isinstance(value, datetime):
             return dialect.write_moment(value)
         case "string" | "character" if not isinstance(value, str):
@@ -289,11 +291,11 @@ def _is_stream(shape: Shape) -> bool:
     return bool(shape.serialization.get("streaming"))
 
 
-def _bytes(value: Any) -> bytes:
-    """Bytes, of a stream no more than it takes to be too many for a result."""
+def _bytes(value: Any, most: int) -> bytes:
+    """Bytes, of a stream no more than so many."""
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, bytes | bytearray):
         return bytes(value)
     with closing(value):
-        return bytes(value.read(PAYLOAD_BYTES + 1))
+        return bytes(value.read(most))

@@ -8,6 +8,13 @@
     [state_machines]
     "Refund" = "machines/refund.asl.json"
 
+    allowed_hosts = ["api.example.com"]         what HTTP Tasks may ask beside this machine; above the tables
+
+    [connections.Payments]                      of HTTP Tasks, by name; see `tasks/connections.py`
+    type = "Basic"
+    username = "shop"
+    password = "${PAYMENTS_PASSWORD}"
+
 The file is the `stepwell.toml`, else the `pyproject.toml` with a table [tool.stepwell], of the nearest directory from
 the working directory upwards that has either. Paths in it are relative to it. Keys that do not exist are refused: a
 misspelt one would be passed over in silence.
@@ -17,10 +24,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stepwell.adapters.tasks.connections import Connection
 
 DEFAULT_DATA = Path(".stepwell")
-KEYS = ("data", "functions", "state_machines")
+KEYS = ("allowed_hosts", "connections", "data", "functions", "state_machines")
 
 
 class InvalidConfiguration(Exception):
@@ -35,6 +45,10 @@ class Configuration:
     """Names of tasks to `module:function`."""
     state_machines: Mapping[str, Path] = field(default_factory=dict)
     """Names or ARNs of what tasks may start to files, of templates with `#LogicalId`."""
+    connections: Mapping[str, "Connection"] = field(default_factory=dict)
+    """Of HTTP Tasks, by their names or ARNs."""
+    allowed_hosts: tuple[str, ...] = ()
+    """What HTTP Tasks may ask beside this machine."""
     folder: Path | None = None
     """Where the file is, and with it the modules it names; None where there is no file."""
 
@@ -50,7 +64,10 @@ def read_configuration(directory: Path | None = None, environment: Mapping[str, 
     configured = table.get("data")
     if configured is not None and not isinstance(configured, str):
         raise InvalidConfiguration(f"{path}: {place}data: must be the path of a directory, not {configured!r}")
+    connections, allowed_hosts = _of_http_tasks(table, f"{path}: {place}")
     return Configuration(
+        connections=connections,
+        allowed_hosts=allowed_hosts,
         data=Path(data) if data else path.parent / configured if configured else DEFAULT_DATA,
         functions=_functions(table, f"{path}: {place}"),
         state_machines=_state_machines(table, f"{path}: {place}", path.parent),
@@ -97,6 +114,17 @@ def _checked(table: Any, path: Path, place: str) -> dict[str, Any]:
         if key not in KEYS:
             raise InvalidConfiguration(f"{path}: there is no key {place + key!r}; there are: {', '.join(KEYS)}")
     return table
+
+
+def _of_http_tasks(table: Mapping[str, Any], where: str) -> "tuple[dict[str, Connection], tuple[str, ...]]":
+    if "connections" not in table and "allowed_hosts" not in table:
+        return {}, ()
+    from stepwell.adapters.tasks.connections import InvalidConnection, read_allowed_hosts, read_connections
+
+    try:
+        return read_connections(table.get("connections", {})), read_allowed_hosts(table.get("allowed_hosts", []))
+    except InvalidConnection as fault:
+        raise InvalidConfiguration(f"{where}{fault}") from None
 
 
 def _functions(table: Mapping[str, Any], where: str) -> dict[str, str]:

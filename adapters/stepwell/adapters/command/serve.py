@@ -23,11 +23,11 @@ from stepwell.adapters.server.metrics import Metrics
 from stepwell.adapters.server.serving import CannotListen, Server, listen
 from stepwell.adapters.server.setup import Setup, anything, opened
 from stepwell.adapters.server.sigv4 import Verifier
-from stepwell.adapters.tasks.aws.calls import AwsTasks
 from stepwell.adapters.tasks.aws.endpoints import Endpoints, InvalidEndpoint
-from stepwell.adapters.tasks.bindings import UnusableFunction, load_module, unbound
+from stepwell.adapters.tasks.bindings import UnusableFunction, load_module
 from stepwell.adapters.tasks.mock_files import MockFile
 from stepwell.adapters.tasks.mocks import InvalidMockConfig
+from stepwell.adapters.tasks.services import service_tasks
 from stepwell.definitions.problems import InvalidDefinition
 from stepwell.engine import arns
 from stepwell.engine.ports import StoreFailed
@@ -172,7 +172,7 @@ def command(
                 functions=None if module_name is None else load_module(module_name),
                 configured_functions=configuration.functions,
                 state_machines=configuration.state_machines,
-                beside=AwsTasks(endpoints, unbound),
+                beside=service_tasks(endpoints, configuration, os.environ),
                 mock_file=None if mock_config is None else MockFile(mock_config),
                 fast_forward=fast_forward,
                 wait_scale=wait_time_scale,

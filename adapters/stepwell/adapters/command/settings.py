@@ -17,10 +17,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from stepwell.adapters.clocks import SkippingClock, SystemClock
-from stepwell.adapters.configuration import Configuration
+from stepwell.adapters.configuration import Configuration, InvalidConfiguration
 from stepwell.adapters.definition_files import machines_in
 from stepwell.adapters.runs import Definition, Machines
-from stepwell.adapters.tasks.bindings import Bindings, BoundTasks, load_module
+from stepwell.adapters.tasks.bindings import Bindings, BoundTasks, load_module, unbound
 from stepwell.adapters.tasks.mocks import Invocations, MockedTasks, TestCase, read_mock_config
 from stepwell.definitions.json_text import dumps
 from stepwell.definitions.model import StateMachine, TaskState
@@ -101,7 +101,7 @@ def tasks_of(
 ) -> TaskHandler:
     """Who performs the tasks of a machine, and of what it starts. Mocks are those of this machine alone.
 
-    Raises UnusableFunction and InvalidMockConfig before anything has run.
+    Raises UnusableFunction, InvalidMockConfig and InvalidConfiguration before anything has run.
     """
     case: TestCase = {}
     if settings.mock_config is not None:
@@ -112,27 +112,46 @@ def tasks_of(
     with printing_to_stderr():
         module: ModuleType | None = None if settings.functions is None else load_module(settings.functions)
         bindings = Bindings(module, configuration.functions)
-        _find_functions(machine, bindings, case)
-    tasks: TaskHandler = BoundTasks(bindings)
+        goes_out = _find_functions(machine, bindings, case)
+    beside = _services(configuration) if goes_out else unbound
     if starts_executions(machine):
         from stepwell.adapters.tasks.executions import NestedExecutions  # pays who starts any
 
-        tasks = BoundTasks(bindings, NestedExecutions())
+        beside = NestedExecutions(beside)
+    tasks: TaskHandler = BoundTasks(bindings, beside)
     if not case:
         return tasks
     return MockedTasks(case, tasks, machine_name=machine_name, invocations=invocations)
 
 
-def _find_functions(machine: StateMachine, bindings: Bindings, case: TestCase) -> None:
-    """Finds the functions of all tasks that are not mocked: raises UnusableFunction."""
+def _services(configuration: Configuration) -> TaskHandler:
+    """AWS services at the endpoints of the environment (AWS_ENDPOINT_URL, LAMBDA_ENDPOINT ...), and HTTP APIs."""
+    from stepwell.adapters.tasks.aws.endpoints import Endpoints, InvalidEndpoint  # pays who calls any
+    from stepwell.adapters.tasks.services import service_tasks
+
+    try:
+        endpoints = Endpoints.from_environment(os.environ)
+    except InvalidEndpoint as fault:
+        raise InvalidConfiguration(str(fault)) from None
+    return service_tasks(endpoints, configuration, os.environ)
+
+
+def _find_functions(machine: StateMachine, bindings: Bindings, case: TestCase) -> bool:
+    """Finds the functions of all tasks that are not mocked, and tells whether some have none.
+
+    Raises UnusableFunction.
+    """
+    goes_out = False
     for name, state in machine.walk():
         if isinstance(state, TaskState) and name not in case and (resource := parse_resource(state.resource)):
             parameters = state.parameters if isinstance(state.parameters, dict) else {}
-            bindings.find(
+            function = bindings.find(
                 InvokeTask(
                     token="", execution_arn="", state=name, resource=resource, input=dumps(parameters), attempt=0
                 )
             )
+            goes_out = goes_out or function is None
+    return goes_out
 
 
 # --- what tasks may start ---------------------------------------------------------------------------------------------

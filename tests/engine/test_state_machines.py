@@ -410,3 +410,13 @@ def test_an_execution_is_started_from_the_current_revision(registry):
     assert (found.definition, found.role_arn, found.type) == (OTHER_TEXT, OTHER_ROLE, "STANDARD")
     assert (found.state_machine_arn, found.name) == (MACHINE_ARN, "tested")
     assert (found.version_arn, found.alias_arn) == (None, None)
+
+
+@pytest.mark.parametrize("role", ["role", "arn:aws:iam::12:role/Orders", "arn:aws:iam::123456789012:user/Ada"])
+def test_a_role_must_be_the_arn_of_one(registry, role):
+    with pytest.raises(InvalidArn, match=f"^Invalid Role Arn: '{role}'$"):
+        created(registry, role_arn=role)
+
+    created(registry)
+    with pytest.raises(InvalidArn):
+        updated(registry, role_arn=role)

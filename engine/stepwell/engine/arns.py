@@ -1,5 +1,7 @@
 """Amazon resource names: of what Step Functions keeps, and what is in them."""
 
+import re
+
 from stepwell.definitions import resources
 from stepwell.definitions.model import StateMachineType
 from stepwell.engine.errors import InvalidArn
@@ -7,6 +9,8 @@ from stepwell.engine.errors import InvalidArn
 DEFAULT_REGION = "us-east-1"
 DEFAULT_ACCOUNT = "123456789012"
 DEFAULT_ROLE = f"arn:aws:iam::{DEFAULT_ACCOUNT}:role/StepwellRole"
+
+ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
 
 PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov", "us-iso": "aws-iso", "us-isob": "aws-iso-b"}
 """By how the names of their regions begin. All others are in `aws`."""
@@ -32,6 +36,13 @@ def execution_arn(machine_arn: str, name: str, kind: StateMachineType, unique: s
     if kind is StateMachineType.EXPRESS:
         return f"{start}:express:{machine}:{name}:{unique}"
     return f"{start}:execution:{machine}:{name}"
+
+
+def checked_role(arn: str) -> str:
+    """The ARN of a role; raises InvalidArn. From memory of AWS, as other emulators have it."""
+    if not ROLE.fullmatch(arn):
+        raise InvalidArn(f"Invalid Role Arn: '{arn}'")
+    return arn
 
 
 def checked(arn: str, *kinds: str) -> str:

@@ -84,7 +84,7 @@ def create_state_machine(
         arn=arns.state_machine_arn(checked_name(name), region, account),
         type=type,
         definition=definition,
-        role_arn=role_arn,
+        role_arn=arns.checked_role(role_arn),
         logging_configuration=checked_logging_configuration(
             configurations.logging(logging_configuration), has_log_group
         ),
@@ -144,7 +144,10 @@ def update_state_machine(
     ValidationException for a description of a version that is not published.
     """
     found = active(registry, arn)
-    changes: dict[str, Any] = {"definition": definition, "role_arn": role_arn}
+    changes: dict[str, Any] = {
+        "definition": definition,
+        "role_arn": None if role_arn is None else arns.checked_role(role_arn),
+    }
     if logging_configuration is not None:
         asked = configurations.logging(logging_configuration)
         changes["logging_configuration"] = checked_logging_configuration(asked, has_log_group)

@@ -262,6 +262,17 @@ def test_who_sends_endless_headers_is_hung_up_on(server):
                 connection.sendall(b"X-%d: %s\r\n" % (number, b"x" * 4096))
 
 
+def test_who_asks_much_and_leaves_breaks_nothing(server, caplog):
+    head = f"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: {target('ListActivities')['X-Amz-Target']}\r\n"
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(f"{head}Content-Length: 2\r\n\r\n{{}}".encode() * 50)
+            connection.recv(10)
+
+    assert ask(server, headers=target("ListActivities"))[0] == 200
+    assert "Traceback" not in caplog.text
+
+
 def test_other_pages_are_not_found_and_other_methods_not_allowed(server):
     assert ask(server, "GET", "/../../etc/passwd")[0] == 404
     assert ask(server, "GET", "/")[0] == 405

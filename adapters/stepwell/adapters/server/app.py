@@ -215,5 +215,10 @@ async def _send(send: Send, status: int, body: bytes, request_id: str, code: str
     ]
     if code:
         headers.append((b"x-amzn-errortype", code.encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    try:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+    except RuntimeError as fault:
+        if "closed" not in str(fault):
+            raise
+        # uvloop's way to say that nobody is there any more, where uvicorn has not heard of it yet

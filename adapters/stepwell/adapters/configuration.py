@@ -8,6 +8,11 @@
     [state_machines]
     "Refund" = "machines/refund.asl.json"
 
+    [lambda.Charge]                             a Lambda function; see `tasks/lambda_functions/settings.py`
+    handler = "app.handler"
+    runtime = "python3.12"
+    folder = "functions/charge"
+
     allowed_hosts = ["api.example.com"]         what HTTP Tasks may ask beside this machine; above the tables
 
     [connections.Payments]                      of HTTP Tasks, by name; see `tasks/connections.py`
@@ -28,9 +33,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stepwell.adapters.tasks.connections import Connection
+    from stepwell.adapters.tasks.lambda_functions.settings import FunctionSettings
 
 DEFAULT_DATA = Path(".stepwell")
-KEYS = ("allowed_hosts", "connections", "data", "functions", "state_machines")
+KEYS = ("allowed_hosts", "connections", "data", "functions", "lambda", "state_machines")
 
 
 class InvalidConfiguration(Exception):
@@ -43,6 +49,8 @@ class Configuration:
     """Where everything is kept."""
     functions: Mapping[str, str] = field(default_factory=dict)
     """Names of tasks to `module:function`."""
+    lambda_functions: Mapping[str, "FunctionSettings"] = field(default_factory=dict)
+    """Names of Lambda functions to what is known of them."""
     state_machines: Mapping[str, Path] = field(default_factory=dict)
     """Names or ARNs of what tasks may start to files, of templates with `#LogicalId`."""
     connections: Mapping[str, "Connection"] = field(default_factory=dict)
@@ -70,6 +78,7 @@ def read_configuration(directory: Path | None = None, environment: Mapping[str, 
         allowed_hosts=allowed_hosts,
         data=Path(data) if data else path.parent / configured if configured else DEFAULT_DATA,
         functions=_functions(table, f"{path}: {place}"),
+        lambda_functions=_lambda_functions(table, f"{path}: {place}", path.parent),
         state_machines=_state_machines(table, f"{path}: {place}", path.parent),
         folder=path.parent,
     )
@@ -125,6 +134,17 @@ def _of_http_tasks(table: Mapping[str, Any], where: str) -> "tuple[dict[str, Con
         return read_connections(table.get("connections", {})), read_allowed_hosts(table.get("allowed_hosts", []))
     except InvalidConnection as fault:
         raise InvalidConfiguration(f"{where}{fault}") from None
+
+
+def _lambda_functions(table: Mapping[str, Any], where: str, folder: Path) -> "dict[str, FunctionSettings]":
+    if "lambda" not in table:
+        return {}
+    from stepwell.adapters.tasks.lambda_functions.settings import InvalidFunction, read_settings
+
+    try:
+        return {name: read_settings(name, given, folder) for name, given in _names(table, "lambda", where).items()}
+    except InvalidFunction as fault:
+        raise InvalidConfiguration(f"{where}lambda.{fault}") from None
 
 
 def _functions(table: Mapping[str, Any], where: str) -> dict[str, str]:

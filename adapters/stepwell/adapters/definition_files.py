@@ -90,6 +90,51 @@ def machines_in(path: Path) -> dict[str, Path]:
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateResource:
+    """A resource of a template. Its properties have their intrinsic functions applied, and SAM's Globals in them."""
+
+    logical_id: str
+    type: str
+    properties: Mapping[str, Json]
+
+
+def resources_in(source: str | os.PathLike[str], *types: str) -> list[TemplateResource]:
+    """The resources of these types in a template; none where the file is no template.
+
+    `source` may name a state machine of the template after a #. Raises as `read_definition`.
+    """
+    path, _ = _path_and_id(os.fspath(source))
+    value = _read(_file_text(path), path).value
+    if not isinstance(value, dict) or "StartAt" in value:
+        return []
+    template = _Template(value)
+    return [
+        TemplateResource(logical_id=name, type=kind, properties=_object(_with_globals(template, kind, resource)))
+        for name, resource in template.resources.items()
+        if isinstance(kind := resource.get("Type"), str) and kind in types
+    ]
+
+
+def _with_globals(template: "_Template", kind: str, resource: dict[str, Json]) -> Json:
+    """The properties with those in them that SAM's Globals have for all resources of the type."""
+    own = template.resolved(resource.get("Properties"))
+    _, _, short = kind.partition("AWS::Serverless::")
+    return _over(template.resolved(template.globals.get(short)), own) if short else own
+
+
+def _over(common: Json, own: Json) -> Json:
+    """SAM's rule: objects are merged, lists follow each other, of anything else the resource's own counts."""
+    match common, own:
+        case _, None:
+            return common
+        case dict(), dict():
+            return {**common, **{name: _over(common.get(name), value) for name, value in own.items()}}
+        case list(), list():
+            return [*common, *own]
+    return own
+
+
 def _is_text(source: str) -> bool:
     return "\n" in source or "\r" in source or source.lstrip("\ufeff \t")[:1] in ("{", "")
 
@@ -363,6 +408,7 @@ class _Template:
     def __init__(self, value: dict[str, Json]) -> None:
         resources = _object(value.get("Resources"))
         self.resources = {name: it for name, it in resources.items() if isinstance(it, dict)}
+        self.globals = _object(value.get("Globals"))
         self._parameters = _object(value.get("Parameters"))
 
     def known(self, name: str, depth: int = 0) -> str | None:
@@ -415,6 +461,22 @@ class _Template:
             case dict() | list():
                 return dumps_checked(value)
         return "" if value is None else str(value)
+
+    def resolved(self, value: Json) -> Json:
+        """A value of a template with its intrinsic functions applied. Members without a value are left out."""
+        match value:
+            case {"Fn::If": [_, first, _]}:
+                return self.resolved(first)
+            case {"Ref": "AWS::NoValue"}:
+                return None
+            case dict():
+                if len(value) == 1 and next(iter(value)) in _INTRINSICS:
+                    return self.text(value)
+                resolved = {name: self.resolved(member) for name, member in value.items()}
+                return {name: member for name, member in resolved.items() if member is not None}
+            case list():
+                return [self.resolved(member) for member in value]
+        return value
 
     def _or_name(self, name: str, depth: int) -> str:
         known = self.known(name, depth)

@@ -110,11 +110,11 @@ def _perform_integration(function: Function, task: InvokeTask, called: Integrati
         yield from _invoke(function, task, called.action, parameters, submit=called.pattern)
         return
     given = str(parameters.get("FunctionName", called.action)) if isinstance(parameters, dict) else called.action
-    payload = _payload_of(parameters.get("Payload") if isinstance(parameters, dict) else None)
+    payload = payload_of(parameters.get("Payload") if isinstance(parameters, dict) else None)
     yield from _invoke(function, task, function_name(given), payload, submit=called.pattern, wrap=lambda_response)
 
 
-def _payload_of(given: Json) -> Json:
+def payload_of(given: Json) -> Json:
     """What the function gets. Recorded: of null an empty object; and a text is the payload itself, as JSON."""
     if given is None:
         return {}
@@ -160,27 +160,46 @@ def function_name(text: str) -> str:
     return parts[0] if len(parts) <= 2 else text
 
 
-def lambda_response(payload: Any) -> dict[str, Any]:
-    """What lambda:invoke gives for a payload, with its metadata."""
+def lambda_response(payload: Any, status_code: int = 200) -> dict[str, Any]:
+    """What lambda:invoke gives for a payload, with its metadata. With another status than 200 there is no payload."""
     request_id = str(uuid.uuid4())
+    has_payload = status_code == 200
+    version = {"X-Amz-Executed-Version": "$LATEST"} if has_payload else {}
     headers = {
         "Connection": "keep-alive",
-        "Content-Length": str(len(dumps(payload).encode())),
+        "Content-Length": str(len(dumps(payload).encode()) if has_payload else 0),
         "Content-Type": "application/json",
-        "X-Amz-Executed-Version": "$LATEST",
+        **version,
         "x-amzn-RequestId": request_id,
     }
     return {
-        "ExecutedVersion": "$LATEST",
-        "Payload": payload,
+        **({"ExecutedVersion": "$LATEST"} if has_payload else {}),
+        "Payload": payload if has_payload else "",
         "SdkHttpMetadata": {
             "AllHttpHeaders": {name: [value] for name, value in headers.items()},
             "HttpHeaders": headers,
-            "HttpStatusCode": 200,
+            "HttpStatusCode": status_code,
         },
         "SdkResponseMetadata": {"RequestId": request_id},
-        "StatusCode": 200,
+        "StatusCode": status_code,
     }
+
+
+def function_failure(payload: Json) -> Failure:
+    """The failure that a function's error is, by the payload that tells of it: the text that came, or its value."""
+    told, text = payload, payload
+    if isinstance(payload, str):
+        with suppress(InvalidJson):
+            told = loads(payload)
+    else:
+        text = dumps(payload)
+    error = told.get("errorType") if isinstance(told, dict) else None
+    if isinstance(error, str) and error:
+        return Failure(error, str(text))
+    return Failure("Lambda.Unknown", f"{NO_ERROR_TYPE}{text}")
+
+
+NO_ERROR_TYPE = "The cause could not be determined because Lambda did not return an error type. Returned payload: "
 
 
 def failure_of(error: BaseException, function: Function, *, spaced: bool) -> Failure:

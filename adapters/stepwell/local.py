@@ -8,6 +8,8 @@
 A definition is a dict, JSON or YAML text, a path (of a template: with `#LogicalId`) or a `StateMachine`. Functions are
 bound to tasks by the ARN or name of what the task calls, or by the name of the state. A function of one argument gets
 the task's input; one of two is a Lambda handler. Both may be `async`. Raise `TaskError` for an error name of your own.
+Tasks that are bound to none are performed by the `world`, where there is one (`stepwell.world`): Lambda functions from
+their source, AWS services in moto, at an endpoint or in the cloud, and HTTP APIs.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +32,7 @@ from stepwell.adapters.runs import (
     start,
 )
 from stepwell.adapters.stores.memory import MemoryStore
-from stepwell.adapters.tasks.bindings import Bindings, BoundTasks, Functions
+from stepwell.adapters.tasks.bindings import Bindings, BoundTasks, Functions, unbound
 from stepwell.adapters.tasks.executions import NestedExecutions
 from stepwell.adapters.tasks.functions import TaskError, as_failure
 from stepwell.adapters.tasks.mocks import Mocks
@@ -65,6 +67,7 @@ def run(
     functions: Functions | None = None,
     mocks: Mocks | None = None,
     state_machines: Mapping[str, Definition] | None = None,
+    world: TaskHandler | None = None,
     fast_forward: bool = False,
     name: str | None = None,
 ) -> Result:
@@ -73,14 +76,15 @@ def run(
     `input` is a JSON value (None: an empty object). `fast_forward` skips the time in which everything waits, with true
     timestamps. `mocks`: see `stepwell.adapters.tasks.mocks.read_mocks`. Ctrl-C aborts the execution and is raised again
     once the execution has ended. `state_machines`: definitions that tasks may start as nested executions, by name or
-    ARN.
+    ARN. `world` performs the tasks that are bound to no function: a
+    `stepwell.world.World`.
 
     Raises InvalidDefinition (with all problems), UnreadableDefinition, InvalidExecutionInput, InvalidName,
     InvalidMockConfig, and NotJson for an input that is no JSON value.
     """
     prepared = prepare(definition)
     machines = Machines(state_machines)
-    tasks: TaskHandler = BoundTasks(Bindings(functions), NestedExecutions())
+    tasks: TaskHandler = BoundTasks(Bindings(functions), NestedExecutions(world or unbound))
     if mocks is not None:
         tasks = mocked(mocks, prepared, tasks)
     host = LocalHost(

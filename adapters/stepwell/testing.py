@@ -28,6 +28,7 @@ from stepwell.adapters.server.sigv4 import scope_of
 from stepwell.adapters.tasks.bindings import Functions
 from stepwell.adapters.tasks.mock_files import MockFile
 from stepwell.engine import arns
+from stepwell.engine.ports import TaskHandler
 
 __all__ = ["client"]
 
@@ -41,6 +42,7 @@ def client(
     functions: Functions | None = None,
     state_machines: Mapping[str, Definition] | None = None,
     mock_config: str | PathLike[str] | None = None,
+    world: TaskHandler | None = None,
     data: str | PathLike[str] | None = None,
     fast_forward: bool = False,
     region_name: str = arns.DEFAULT_REGION,
@@ -49,9 +51,9 @@ def client(
     """A boto3 client for Step Functions, ready for every operation, StartSyncExecution and TestState included.
 
     With `endpoint_url` it calls the server there, and takes nothing else but the region. Without, it has an engine of
-    its own in this process, with `functions` and `state_machines` as `Engine` takes them, and with the test cases of a
-    mock configuration file (`stateMachineArn#TestCase`); `data` is a directory that keeps everything, else it is in
-    memory, and gone with the client. Raises StoreFailed and InvalidMockConfig.
+    its own in this process, with `functions`, `state_machines` and `world` as `Engine` takes them, and with the test
+    cases of a mock configuration file (`stateMachineArn#TestCase`); `data` is a directory that keeps everything, else
+    all is in memory, and gone with the client. Raises StoreFailed and InvalidMockConfig.
     """
     import boto3
     from botocore.config import Config
@@ -71,6 +73,7 @@ def client(
             data=None if data is None else Path(data),
             functions=functions,
             state_machines=state_machines or {},
+            beside=world,
             mock_file=None if mock_config is None else MockFile(mock_config),
             fast_forward=fast_forward,
         )

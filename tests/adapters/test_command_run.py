@@ -351,7 +351,7 @@ def test_a_module_that_is_of_no_use_is_one_clear_line(capsys, folder, text, said
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('dta = "x"', "stepwell.toml: there is no key 'dta'; there are: allowed_hosts, connections, data,"),
+        ('dta = "x"', "stepwell.toml: there is no key 'dta'; there are: allowed_hosts, calls, connections, data,"),
         ("data = 7", "stepwell.toml: data: must be the path of a directory, not 7"),
         ("data =", "stepwell.toml: no TOML: Invalid value"),
         ('[functions]\nCharge = "till"', "functions.Charge: must be 'module:function' in quotes, not 'till'"),

@@ -8,6 +8,13 @@
     [state_machines]
     "Refund" = "machines/refund.asl.json"
 
+    template = "template.yaml"                  whose Lambda functions are run from their source
+    seed = "seed.yaml"                          what is in moto before the first task; see `tasks/aws/seeds.py`
+
+    [calls]                                     where AWS services are called: mock, moto, aws or a URL
+    "*" = "moto"
+    lambda = "http://127.0.0.1:3001"
+
     [lambda.Charge]                             a Lambda function; see `tasks/lambda_functions/settings.py`
     handler = "app.handler"
     runtime = "python3.12"
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
     from stepwell.adapters.tasks.lambda_functions.settings import FunctionSettings
 
 DEFAULT_DATA = Path(".stepwell")
-KEYS = ("allowed_hosts", "connections", "data", "functions", "lambda", "state_machines")
+KEYS = ("allowed_hosts", "calls", "connections", "data", "functions", "lambda", "seed", "state_machines", "template")
 
 
 class InvalidConfiguration(Exception):
@@ -47,6 +54,12 @@ class InvalidConfiguration(Exception):
 class Configuration:
     data: Path = DEFAULT_DATA
     """Where everything is kept."""
+    calls: Mapping[str, str] = field(default_factory=dict)
+    """Where AWS services are called; see `tasks/aws/endpoints.py`."""
+    seed: Path | None = None
+    """What is in moto before the first task."""
+    template: Path | None = None
+    """Whose Lambda functions are run from their source."""
     functions: Mapping[str, str] = field(default_factory=dict)
     """Names of tasks to `module:function`."""
     lambda_functions: Mapping[str, "FunctionSettings"] = field(default_factory=dict)
@@ -69,17 +82,18 @@ def read_configuration(directory: Path | None = None, environment: Mapping[str, 
     if found is None:
         return Configuration(data=Path(data) if data else DEFAULT_DATA)
     path, place, table = found
-    configured = table.get("data")
-    if configured is not None and not isinstance(configured, str):
-        raise InvalidConfiguration(f"{path}: {place}data: must be the path of a directory, not {configured!r}")
+    configured = _path(table, "data", f"{path}: {place}", path.parent, "a directory")
     connections, allowed_hosts = _of_http_tasks(table, f"{path}: {place}")
     return Configuration(
         connections=connections,
         allowed_hosts=allowed_hosts,
-        data=Path(data) if data else path.parent / configured if configured else DEFAULT_DATA,
+        calls=_calls(table, f"{path}: {place}"),
+        data=Path(data) if data else configured or DEFAULT_DATA,
         functions=_functions(table, f"{path}: {place}"),
         lambda_functions=_lambda_functions(table, f"{path}: {place}", path.parent),
         state_machines=_state_machines(table, f"{path}: {place}", path.parent),
+        seed=_path(table, "seed", f"{path}: {place}", path.parent, "a file"),
+        template=_path(table, "template", f"{path}: {place}", path.parent, "a SAM or CloudFormation template"),
         folder=path.parent,
     )
 
@@ -123,6 +137,24 @@ def _checked(table: Any, path: Path, place: str) -> dict[str, Any]:
         if key not in KEYS:
             raise InvalidConfiguration(f"{path}: there is no key {place + key!r}; there are: {', '.join(KEYS)}")
     return table
+
+
+def _path(table: Mapping[str, Any], key: str, where: str, folder: Path, of_what: str) -> Path | None:
+    given = table.get(key)
+    if given is not None and not (isinstance(given, str) and given):
+        raise InvalidConfiguration(f"{where}{key}: must be the path of {of_what}, not {given!r}")
+    return None if given is None else folder / given
+
+
+def _calls(table: Mapping[str, Any], where: str) -> dict[str, str]:
+    if "calls" not in table:
+        return {}
+    from stepwell.adapters.tasks.aws.endpoints import InvalidEndpoint, read_calls
+
+    try:
+        return read_calls(table["calls"], f"{where}calls")
+    except InvalidEndpoint as fault:
+        raise InvalidConfiguration(str(fault)) from None
 
 
 def _of_http_tasks(table: Mapping[str, Any], where: str) -> "tuple[dict[str, Connection], tuple[str, ...]]":

@@ -29,7 +29,7 @@ from stepwell.engine.operations.state_machines import (
     describe_state_machine,
     update_state_machine,
 )
-from stepwell.engine.ports import OpenTask, Store
+from stepwell.engine.ports import OpenTask, Store, TaskHandler
 
 __all__ = ["ActivityTask", "Engine", "EngineClosed", "Events", "Retention"]
 
@@ -57,12 +57,14 @@ class Engine:
         *,
         functions: Functions | None = None,
         state_machines: Mapping[str, Definition] | None = None,
+        world: TaskHandler | None = None,
         fast_forward: bool = False,
         retention: Retention | None = None,
         grace: float = 10.0,
     ) -> None:
-        """`state_machines`: definitions that tasks may start as nested executions, by name or ARN. `retention`: as on
-        AWS 90 days, in memory the newest 10,000, where it is not given.
+        """`state_machines`: definitions that tasks may start as nested executions, by name or ARN. `world` performs the
+        tasks that are bound to no function: a `stepwell.world.World`, left open. `retention`: as on AWS 90 days, in
+        memory the newest 10,000, where it is not given.
 
         Raises StoreFailed for a directory that cannot be used.
         """
@@ -73,6 +75,7 @@ class Engine:
             fast_forward=fast_forward,
             retention=retention,
             grace=grace,
+            beside=world,
         )
 
     # --- state machines and activities ------------------------------------------------------------------------------

@@ -433,6 +433,3 @@ def walk(scope: Scope) -> "Iterator[tuple[str, State]]":
         yield name, state
         for inner in scopes(state):
             yield from walk(inner)
-
-
-StateMachine.model_rebuild()  # what `defer_build` has put off: here, not within the first definition

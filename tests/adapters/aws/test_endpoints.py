@@ -1,5 +1,6 @@
 """Where calls go, and where they never go."""
 
+import re
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 
 from stepwell.adapters.hosts.simulation import simulate
 from stepwell.adapters.tasks.aws import AwsTasks, Credentials, Endpoints, InvalidEndpoint
+from stepwell.adapters.tasks.aws.endpoints import read_calls, read_options
 from support import CALL, Run, machine, returns, task
 
 ONE, OTHER = "http://127.0.0.1:1001", "http://127.0.0.1:1002"
@@ -60,19 +62,17 @@ def test_a_variable_gives_one_service_an_endpoint(variable, segment):
 
 
 def test_an_endpoint_for_one_service_counts_before_one_for_all():
-    endpoints = Endpoints.from_environment({"SQS_ENDPOINT": ONE}, aws_endpoint=OTHER)
+    endpoints = Endpoints.from_environment({"SQS_ENDPOINT": ONE, "AWS_ENDPOINT_URL": OTHER})
 
     assert endpoints.url("sqs") == ONE
     assert endpoints.url("sns") == OTHER
 
 
-def test_what_is_given_counts_before_the_environment():
-    environ = {"LAMBDA_ENDPOINT": ONE, "AWS_ENDPOINT_URL": ONE, "AWS_REGION": "eu-west-1"}
+def test_a_region_that_is_given_counts_before_that_of_the_environment():
+    environ = {"AWS_REGION": "eu-west-1"}
 
-    endpoints = Endpoints.from_environment(environ, aws_endpoint=OTHER, lambda_endpoint=OTHER, region="eu-central-1")
-
-    assert endpoints.url("lambda") == endpoints.url("sqs") == OTHER
-    assert endpoints.region == "eu-central-1"
+    assert Endpoints.of({}, environ).region == "eu-west-1"
+    assert Endpoints.of({}, environ, region="eu-central-1").region == "eu-central-1"
 
 
 def test_an_empty_variable_gives_nothing():
@@ -85,7 +85,55 @@ def test_credentials_are_those_of_the_environment_or_made_up():
     assert Endpoints.from_environment(environ).credentials == Credentials(
         access_key_id="a", secret_access_key="b", session_token="c"
     )
-    assert Endpoints.from_environment({"AWS_ACCESS_KEY_ID": "a"}).credentials == Credentials()
+    assert Endpoints.from_environment({"AWS_ACCESS_KEY_ID": "a"}).credentials_for("sqs") == Credentials()
+
+
+def test_aws_itself_is_called_as_the_user_where_the_environment_names_nobody():
+    endpoints = Endpoints.of({"*": "aws", "sqs": ONE}, {})
+
+    assert endpoints.credentials_for("sqs") == Credentials()
+    assert endpoints.credentials_for("s3") is None
+    assert (endpoints.is_real("s3"), endpoints.is_real("sqs"), endpoints.url("s3")) == (True, False, None)
+
+
+def test_nothing_is_called_where_it_was_said_so():
+    endpoints = Endpoints.of({"*": ONE, "s3": "mock"}, {})
+
+    assert (endpoints.reaches("s3"), endpoints.reaches("sqs")) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "calls"),
+    [
+        ("moto", {"*": "moto"}),
+        ({"*": "mock", "DynamoDB": "aws"}, {"*": "mock", "dynamodb": "aws"}),
+        ({"logs": ONE, "events": ONE}, {"cloudwatchlogs": ONE, "eventbridge": ONE}),
+        ({"bedrock-runtime": ONE, "stepfunctions": ONE}, {"bedrockruntime": ONE, "sfn": ONE}),
+    ],
+)
+def test_destinations_are_said_for_all_services_or_for_each(given, calls):
+    assert read_calls(given, "calls") == calls
+
+
+def test_options_say_destinations_for_all_services_or_for_each():
+    given = ["moto", "s3=aws", "lambda=http://127.0.0.1:3001/?a=b"]
+
+    assert read_options(given, "--calls") == {"*": "moto", "s3": "aws", "lambda": "http://127.0.0.1:3001/?a=b"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("mto", "calls: 'mto' is no destination of calls: there are mock, moto, aws, and URLs like"),
+        ("ftp://127.0.0.1", "calls is no URL of an endpoint: 'ftp://127.0.0.1'"),
+        (7, "calls: 7 is no destination"),
+        ({"dynamdb": "moto"}, "calls: there is no AWS service 'dynamdb'"),
+        ({"s3": "amazon"}, "calls.s3: 'amazon' is no destination"),
+    ],
+)
+def test_what_is_no_destination_is_refused(given, said):
+    with pytest.raises(InvalidEndpoint, match=re.escape(said)):
+        read_calls(given, "calls")
 
 
 @pytest.mark.parametrize("url", ["localhost:4566", "ftp://localhost", "http://", "http://localhost:port"])

@@ -4,17 +4,17 @@ What it is carried on with is what it was started with, unless the command line 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
-import click
 from msgspec import ValidationError
 
 from stepwell.adapters.command.carrying import carry, introduce, progress_of
 from stepwell.adapters.command.executions import newest_first, parent_of
 from stepwell.adapters.command.output import CannotBeDone
 from stepwell.adapters.command.problems import described
-from stepwell.adapters.command.settings import Settings, machines_of, starts_executions, tasks_of
+from stepwell.adapters.command.settings import Settings, machines_of, performing, starts_executions
 from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
 from stepwell.adapters.definition_files import UnreadableDefinition
 from stepwell.adapters.hosts.local import LocalHost
@@ -28,26 +28,22 @@ from stepwell.engine.execution import Execution
 from stepwell.engine.lifecycles import ExecutionStatus
 
 
-def settings_of(
-    store: SqliteStore, execution: Execution, module_name: str | None, mock_config: str | None, test_case: str | None
-) -> Settings | None:
+def settings_of(store: SqliteStore, execution: Execution, performers: dict[str, Any]) -> Settings | None:
     """With what an execution is carried on; None where nothing is known. Raises CannotBeDone."""
     kept = store.settings(execution.arn)
-    given = Settings.given(functions=module_name, mock_config=mock_config, test_case=test_case)
+    try:
+        given = Settings.given(**performers)
+    except InvalidConfiguration as fault:
+        raise CannotBeDone(str(fault)) from None
     if kept is None:
-        _check_test_case(given)
-        return given if module_name or mock_config else None
+        given.check()
+        return given if any(performers.values()) else None
     try:
         settings = Settings.read(kept).overridden(given)
     except (ValidationError, ValueError):
         raise CannotBeDone(f"{execution.name}: was started by another program, which alone can carry it on") from None
-    _check_test_case(settings)
+    settings.check()
     return settings
-
-
-def _check_test_case(settings: Settings) -> None:
-    if settings.test_case is not None and settings.mock_config is None:
-        raise click.UsageError("--test-case chooses from a mock file: name that with --mock-config")
 
 
 def descendants_of(store: SqliteStore, arn: str) -> list[str]:
@@ -82,10 +78,10 @@ def go_on(
     latest_at = max(history[-1].at for each in family if (history := events if each == arn else store.history(each)))
     machines = Machines()
     machine = machines.compile(store.definition(arn), execution.type).machine
-    with _explained(), closing(SqliteRegistry(store.path)) as registry:
+    with _explained(), closing(SqliteRegistry(store.path)) as registry, ExitStack() as until_the_end:
         configuration = read_configuration(Path(settings.directory))
         known = invocations_of(store, family) if settings.mock_config else None
-        tasks = tasks_of(settings, configuration, machine, machine_name, known)
+        tasks = until_the_end.enter_context(performing(settings, configuration, machine, machine_name, known))
         if starts_executions(machine):
             machines = machines_of(settings, configuration, machine_name, registry)
         progress = progress_of(machine)

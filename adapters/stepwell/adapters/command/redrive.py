@@ -1,6 +1,7 @@
 """`stepwell redrive`: an execution that did not succeed goes on where it failed."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,16 +21,12 @@ from stepwell.engine.redrive import redrive_status
 @click.command("redrive", short_help="Let an execution that failed go on where it failed.")
 @click.argument("execution", default=LAST)
 @options.data
-@options.functions
-@options.mock_config
-@options.test_case
+@options.performers
 @options.end_as_json
 def command(
     execution: str,
     data: Path | None,
-    module_name: str | None,
-    mock_config: str | None,
-    test_case: str | None,
+    performers: dict[str, Any],
     as_json: bool,
 ) -> int:
     """Let an execution that failed, timed out or was aborted go on where it stopped.
@@ -38,7 +35,7 @@ def command(
     is also what you get without it. States that ended well are not repeated. As on AWS, it can be redriven within 14
     days of its end. It runs in this process, as with `stepwell run`.
 
-    The functions, mocks and --fast-forward of the run hold, unless others are given here.
+    The functions, mocks, destinations of calls and --fast-forward of the run hold, unless others are given here.
 
     \b
     Examples:
@@ -51,7 +48,7 @@ def command(
     with writing(data) as store:
         chosen = find(store, execution)
         _check(store, chosen)
-        settings = settings_of(store, chosen, module_name, mock_config, test_case)
+        settings = settings_of(store, chosen, performers)
         if settings is None:
             raise CannotBeDone(
                 f"{chosen.name}: was started by an engine or a server: redrive it there, or name the functions that "

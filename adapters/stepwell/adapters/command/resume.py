@@ -1,6 +1,7 @@
 """`stepwell resume`: a run whose process is gone goes on where it stood."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,16 +18,12 @@ from stepwell.engine.lifecycles import ExecutionStatus
 @click.command("resume", short_help="Carry on a run whose process is gone.")
 @click.argument("execution", required=False)
 @options.data
-@options.functions
-@options.mock_config
-@options.test_case
+@options.performers
 @options.end_as_json
 def command(
     execution: str | None,
     data: Path | None,
-    module_name: str | None,
-    mock_config: str | None,
-    test_case: str | None,
+    performers: dict[str, Any],
     as_json: bool,
 ) -> int:
     """Carry on a run whose process is gone: killed, crashed, or gone with its machine.
@@ -35,7 +32,7 @@ def command(
     list` shows as GONE. It goes on where it stood: what has ended well is not done again, and a task that was being
     performed is performed again. Waits and timeouts go on counting while nobody carries the execution on.
 
-    The functions, mocks and --fast-forward of the run hold, unless others are given here.
+    The functions, mocks, destinations of calls and --fast-forward of the run hold, unless others are given here.
 
     \b
     Examples:
@@ -52,7 +49,7 @@ def command(
             raise _has_ended(chosen)
         if not store.is_abandoned(chosen.arn):
             raise _is_carried(chosen)
-        settings = settings_of(store, chosen, module_name, mock_config, test_case)
+        settings = settings_of(store, chosen, performers)
         if settings is None:
             raise CannotBeDone(
                 f"{chosen.name}: was started by an engine or a server, and goes on when that is started again; "

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,7 +11,7 @@ from stepwell.adapters.command import options
 from stepwell.adapters.command.carrying import carry, introduce, progress_of, refuse
 from stepwell.adapters.command.given import hint_of_a_file, read_text, value_of
 from stepwell.adapters.command.output import CannotBeDone
-from stepwell.adapters.command.settings import Settings, machines_of, starts_executions, tasks_of
+from stepwell.adapters.command.settings import Settings, machines_of, performing, starts_executions
 from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
 from stepwell.adapters.definition_files import UnreadableDefinition
 from stepwell.adapters.hosts.local import LocalHost
@@ -34,9 +35,7 @@ from stepwell.engine.registry import Registry
     metavar="JSON|@FILE|-",
     help="The input: JSON text, @FILE to read it from a file, - to read it from stdin. Without it: {}.",
 )
-@options.functions
-@options.mock_config
-@options.test_case
+@options.performers
 @click.option("--fast-forward", is_flag=True, help="Skip the time in which everything waits.")
 @click.option("--ephemeral", is_flag=True, help="Keep nothing of the execution.")
 @options.data
@@ -45,9 +44,7 @@ from stepwell.engine.registry import Registry
 def command(
     file: str,
     given_input: str | None,
-    module_name: str | None,
-    mock_config: str | None,
-    test_case: str | None,
+    performers: dict[str, Any],
     fast_forward: bool,
     ephemeral: bool,
     data: Path | None,
@@ -66,10 +63,14 @@ def command(
       stepwell run order.asl.json -i '{"orderId": 7}' --functions order.py
       stepwell run order.asl.json -i @order.json --mock-config mocks.json --test-case HappyPath
       stepwell run nightly.asl.yaml --fast-forward        a wait of a day takes no time
+      stepwell run template.yaml#OrderMachine --calls moto
+                                                          its functions from their source, its tables in moto
       stepwell run order.asl.json --json | jq .status
 
-    Functions, and state machines that tasks start, can be named in stepwell.toml as well, or under [tool.stepwell] in
-    pyproject.toml. Of a template, tasks can start the other state machines too.
+    Of a template, tasks call the Lambda functions, which are run from their source (Python, Node.js), and start the other
+    state machines. With --calls moto its tables, queues, buckets and topics are there too. What the options say,
+    functions, and state machines that tasks start can stand in stepwell.toml as well, or under [tool.stepwell] in
+    pyproject.toml.
 
     \b
       [functions]
@@ -83,17 +84,16 @@ def command(
     """
     if ephemeral and data is not None:
         raise click.UsageError("--ephemeral keeps nothing, so --data has no meaning beside it")
-    if test_case is not None and mock_config is None:
-        raise click.UsageError("--test-case chooses from a mock file: name that with --mock-config")
-    settings = Settings.given(
-        file=file, functions=module_name, mock_config=mock_config, test_case=test_case, fast_forward=fast_forward
-    )
     try:
+        settings = Settings.given(file=file, fast_forward=fast_forward, **performers)
+        settings.check()
         configuration = read_configuration()
         input_text = _read_input(given_input)
         prepared = prepare(Path(file))
-        tasks = tasks_of(settings, configuration, prepared.program.machine, prepared.machine_name)
-        with _opened(prepared, None if ephemeral else data or configuration.data) as (store, registry):
+        with (
+            performing(settings, configuration, prepared.program.machine, prepared.machine_name) as tasks,
+            _opened(prepared, None if ephemeral else data or configuration.data) as (store, registry),
+        ):
             machines = Machines()
             if starts_executions(prepared.program.machine):
                 machines = machines_of(settings, configuration, prepared.machine_name, registry)

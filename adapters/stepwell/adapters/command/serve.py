@@ -5,17 +5,20 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from time import gmtime
+from typing import Any
 
 import click
 
 from stepwell.adapters.command import options
 from stepwell.adapters.command.output import CannotBeDone, is_terminal, say
+from stepwell.adapters.command.settings import Settings, world_of
 from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
 from stepwell.adapters.logs import LogGroups
+from stepwell.adapters.logs.execution_log import ExecutionLog
 from stepwell.adapters.logs.redaction import Redaction, UnusablePath
 from stepwell.adapters.retention import Retention
 from stepwell.adapters.server.app import Access, Application
@@ -23,11 +26,10 @@ from stepwell.adapters.server.metrics import Metrics
 from stepwell.adapters.server.serving import CannotListen, Server, listen
 from stepwell.adapters.server.setup import Setup, anything, opened
 from stepwell.adapters.server.sigv4 import Verifier
-from stepwell.adapters.tasks.aws.endpoints import Endpoints, InvalidEndpoint
 from stepwell.adapters.tasks.bindings import UnusableFunction, load_module
+from stepwell.adapters.tasks.lambda_functions.processes import log_to_stderr
 from stepwell.adapters.tasks.mock_files import MockFile
 from stepwell.adapters.tasks.mocks import InvalidMockConfig
-from stepwell.adapters.tasks.services import service_tasks
 from stepwell.definitions.problems import InvalidDefinition
 from stepwell.engine import arns
 from stepwell.engine.ports import StoreFailed
@@ -43,7 +45,7 @@ SECONDS_OF_A_TURN = 0.001
 @click.option("--port", default=8083, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
 @options.data
 @click.option("--ephemeral", is_flag=True, help="Keep everything in memory; it is gone with the server.")
-@options.functions
+@options.performers_without_mocks
 @click.option(
     "--mock-config",
     envvar="SFN_MOCK_CONFIG",
@@ -64,14 +66,13 @@ SECONDS_OF_A_TURN = 0.001
     "--aws-endpoint",
     envvar="STEPWELL_AWS_ENDPOINT",
     metavar="URL",
-    help="Where tasks call AWS services: a moto or LocalStack server. Without it none is called. LAMBDA_ENDPOINT, "
-    "DYNAMODB_ENDPOINT and their like go before it.",
+    help="The same as --calls URL. LAMBDA_ENDPOINT, DYNAMODB_ENDPOINT and their like go before it.",
 )
 @click.option(
     "--lambda-endpoint",
     envvar="LAMBDA_ENDPOINT",
     metavar="URL",
-    help="Where tasks call Lambda functions, such as `sam local start-lambda`.  [LAMBDA_ENDPOINT]",
+    help="The same as --calls lambda=URL: `sam local start-lambda`, say.  [LAMBDA_ENDPOINT]",
 )
 @click.option(
     "--account", envvar="AWS_ACCOUNT_ID", metavar="ID", help="The account of what is created.  [AWS_ACCOUNT_ID]"
@@ -117,7 +118,7 @@ def command(
     port: int,
     data: Path | None,
     ephemeral: bool,
-    module_name: str | None,
+    performers: dict[str, Any],
     mock_config: str | None,
     fast_forward: bool,
     wait_time_scale: float,
@@ -142,7 +143,8 @@ def command(
     Examples:
       stepwell serve
       stepwell serve --ephemeral --fast-forward --mock-config mocks.json
-      stepwell serve --aws-endpoint http://127.0.0.1:5000
+      stepwell serve --template template.yaml --calls moto
+      stepwell serve --calls http://127.0.0.1:4566 --calls s3=aws
       aws stepfunctions list-state-machines --endpoint-url http://127.0.0.1:8083
 
     Beside the API there are /health and /metrics (for Prometheus). Ctrl-C, or SIGTERM, ends the server: requests that
@@ -160,27 +162,36 @@ def command(
         keys = read_keys(access_keys, os.environ)
         check_reach(host, keys)
         own = listen(host, port)
-        with own:
+        with own, ExitStack() as until_the_end:
             place = f"http://{f'[{host}]' if ':' in host else host}:{own.getsockname()[1]}"
             _log_to_stderr(is_terminal(sys.stderr) if access_log is None else access_log)
-            endpoints = Endpoints.from_environment(
-                os.environ, aws_endpoint=aws_endpoint, lambda_endpoint=lambda_endpoint, region=region
-            )
             groups, has_log_group = log_groups(logs, kept, region)
+            log = ExecutionLog(*groups, redact=Redaction(redact, "--redact") if redact else None)
+            settings = Settings.given(
+                **{**performers, "calls": (*performers["calls"], *_endpoints(aws_endpoint, lambda_endpoint))}
+            )
+            world = until_the_end.enter_context(
+                world_of(
+                    settings,
+                    configuration,
+                    region=region,
+                    step_functions=place,
+                    log=log.print if groups else log_to_stderr,
+                )
+            )
             setup = Setup(
                 data=kept,
-                functions=None if module_name is None else load_module(module_name),
+                functions=None if settings.functions is None else load_module(settings.functions),
                 configured_functions=configuration.functions,
                 state_machines=configuration.state_machines,
-                beside=service_tasks(endpoints, configuration, os.environ),
+                beside=world,
                 mock_file=None if mock_config is None else MockFile(mock_config),
                 fast_forward=fast_forward,
                 wait_scale=wait_time_scale,
                 retention=Retention() if fast_forward else None,
                 grace=grace,
-                log_groups=groups,
+                log=log,
                 has_log_group=has_log_group,
-                redact=Redaction(redact, "--redact") if redact else None,
             )
             access = Access(
                 names=frozenset({host, *names}),
@@ -205,7 +216,6 @@ def command(
     except (
         CannotListen,
         InvalidConfiguration,
-        InvalidEndpoint,
         InvalidMockConfig,
         StoreFailed,
         UnusableFunction,
@@ -213,6 +223,14 @@ def command(
     ) as fault:
         raise CannotBeDone(str(fault)) from None
     return 0
+
+
+def _endpoints(of_aws: str | None, of_lambda: str | None) -> Iterator[str]:
+    """The two options that are older than --calls, as it takes them."""
+    if of_aws is not None:
+        yield of_aws
+    if of_lambda is not None:
+        yield f"lambda={of_lambda}"
 
 
 # --- who may call -----------------------------------------------------------------------------------------------------

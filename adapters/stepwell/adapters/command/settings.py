@@ -7,11 +7,12 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, Self
 
+import click
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
@@ -42,6 +43,12 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
     """An importable module, or a file that ends in .py."""
     mock_config: str | None = None
     test_case: str | None = None
+    calls: dict[str, str] = {}
+    """Where AWS services are called."""
+    seed: str | None = None
+    """What is in moto before the first task."""
+    template: str | None = None
+    """Whose Lambda functions are run from their source."""
     fast_forward: bool = False
     directory: str
     """Where the run was started: modules are imported from there, and its configuration holds."""
@@ -54,15 +61,21 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
         functions: str | None = None,
         mock_config: str | None = None,
         test_case: str | None = None,
+        calls: tuple[str, ...] = (),
+        seed: str | None = None,
+        template: str | None = None,
         fast_forward: bool = False,
     ) -> Self:
-        """Those of a command line."""
+        """Those of a command line; raises InvalidConfiguration."""
         is_file = functions is not None and functions.endswith(".py")
         return cls(
             file=file and os.path.abspath(file),
             functions=os.path.abspath(functions) if functions and is_file else functions,
             mock_config=mock_config and os.path.abspath(mock_config),
             test_case=test_case,
+            calls=_read_calls(calls),
+            seed=seed and os.path.abspath(seed),
+            template=template and os.path.abspath(template),
             fast_forward=fast_forward,
             directory=os.getcwd(),
         )
@@ -79,7 +92,15 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
             functions=given.functions or self.functions,
             mock_config=given.mock_config or self.mock_config,
             test_case=given.test_case if given.mock_config or given.test_case else self.test_case,
+            calls={**self.calls, **given.calls},
+            seed=given.seed or self.seed,
+            template=given.template or self.template,
         )
+
+    def check(self) -> None:
+        """Raises UsageError for options that need another one."""
+        if self.test_case is not None and self.mock_config is None:
+            raise click.UsageError("--test-case chooses from a mock file: name that with --mock-config")
 
     def as_text(self) -> str:
         return json.dumps(msgspec.to_builtins(self))  # escaped: the name of a directory may be no text in UTF-8
@@ -92,13 +113,14 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
 # --- who performs the tasks -------------------------------------------------------------------------------------------
 
 
-def tasks_of(
+@contextmanager
+def performing(
     settings: Settings,
     configuration: Configuration,
     machine: StateMachine,
     machine_name: str,
     invocations: Invocations | None = None,
-) -> TaskHandler:
+) -> Iterator[TaskHandler]:
     """Who performs the tasks of a machine, and of what it starts. Mocks are those of this machine alone.
 
     Raises UnusableFunction, InvalidMockConfig and InvalidConfiguration before anything has run.
@@ -109,31 +131,53 @@ def tasks_of(
     for folder in (settings.directory, str(configuration.folder or settings.directory)):
         if folder not in sys.path:
             sys.path.insert(0, folder)
-    with printing_to_stderr():
-        module: ModuleType | None = None if settings.functions is None else load_module(settings.functions)
-        bindings = Bindings(module, configuration.functions)
-        goes_out = _find_functions(machine, bindings, case)
-    beside = _services(configuration) if goes_out else unbound
-    if starts_executions(machine):
-        from stepwell.adapters.tasks.executions import NestedExecutions  # pays who starts any
+    with ExitStack() as until_the_end:
+        # Where it was said where calls go, functions of this process find services there too, from their import on.
+        is_said = bool(settings.calls or configuration.calls)
+        beside = until_the_end.enter_context(world_of(settings, configuration)) if is_said else unbound
+        with printing_to_stderr():
+            module: ModuleType | None = None if settings.functions is None else load_module(settings.functions)
+            bindings = Bindings(module, configuration.functions)
+            goes_out = _find_functions(machine, bindings, case)
+        if goes_out and not is_said:
+            beside = until_the_end.enter_context(world_of(settings, configuration))
+        if starts_executions(machine):
+            from stepwell.adapters.tasks.executions import NestedExecutions  # pays who starts any
 
-        beside = NestedExecutions(beside)
-    tasks: TaskHandler = BoundTasks(bindings, beside)
-    if not case:
-        return tasks
-    return MockedTasks(case, tasks, machine_name=machine_name, invocations=invocations)
+            beside = NestedExecutions(beside)
+        tasks: TaskHandler = BoundTasks(bindings, beside)
+        if case:
+            tasks = MockedTasks(case, tasks, machine_name=machine_name, invocations=invocations)
+        yield tasks
 
 
-def _services(configuration: Configuration) -> TaskHandler:
-    """AWS services at the endpoints of the environment (AWS_ENDPOINT_URL, LAMBDA_ENDPOINT ...), and HTTP APIs."""
-    from stepwell.adapters.tasks.aws.endpoints import Endpoints, InvalidEndpoint  # pays who calls any
-    from stepwell.adapters.tasks.services import service_tasks
+@contextmanager
+def world_of(settings: Settings, configuration: Configuration, **about: Any) -> Iterator[TaskHandler]:
+    """Who performs tasks that are no function of this process; `about` as `World` takes it.
+
+    Raises InvalidConfiguration and UnreadableDefinition.
+    """
+    from stepwell.adapters.tasks.world import opened  # pays who calls anything
+
+    template = settings.template or configuration.template or settings.file
+    with opened(configuration, calls=settings.calls, seed=settings.seed, template=template, **about) as world:
+        if settings.calls or configuration.calls:
+            with world.as_environment():
+                yield world
+        else:
+            yield world
+
+
+def _read_calls(given: tuple[str, ...]) -> dict[str, str]:
+    """Destinations by the options of a command; raises InvalidConfiguration."""
+    if not given:
+        return {}
+    from stepwell.adapters.tasks.aws.endpoints import InvalidEndpoint, read_options
 
     try:
-        endpoints = Endpoints.from_environment(os.environ)
+        return read_options(given, "--calls")
     except InvalidEndpoint as fault:
         raise InvalidConfiguration(str(fault)) from None
-    return service_tasks(endpoints, configuration, os.environ)
 
 
 def _find_functions(machine: StateMachine, bindings: Bindings, case: TestCase) -> bool:

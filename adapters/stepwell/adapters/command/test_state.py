@@ -27,7 +27,7 @@ from stepwell.adapters.command.output import (
     write_json,
     write_json_text,
 )
-from stepwell.adapters.command.settings import Settings, tasks_of
+from stepwell.adapters.command.settings import Settings, performing
 from stepwell.adapters.command.wording import failure as in_words
 from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
 from stepwell.adapters.definition_files import LoadedDefinition, UnreadableDefinition, read_definition
@@ -78,7 +78,7 @@ def _names(kind: Any) -> click.Choice[str]:
 )
 @click.option("--variables", metavar="JSON|@FILE", help="Variables: an object of their names and values.")
 @click.option("--context", metavar="JSON|@FILE", help="The context object, beside a mock.")
-@options.functions
+@options.performers_without_mocks
 @click.option("--retry-count", type=click.IntRange(0), metavar="N", help="How often the state was retried before.")
 @click.option("--failed-iterations", type=click.IntRange(0), metavar="N", help="How many iterations of a Map failed.")
 @click.option("--error-from", metavar="NAME", help="The state in a Map or Parallel that --mock-error comes from.")
@@ -98,7 +98,7 @@ def command(
     level: str,
     variables: str | None,
     context: str | None,
-    module_name: str | None,
+    performers: dict[str, Any],
     retry_count: int | None,
     failed_iterations: int | None,
     error_from: str | None,
@@ -129,8 +129,8 @@ def command(
         raise click.UsageError("--mock-result and --mock-error exclude each other")
     if mock_cause is not None and mock_error is None:
         raise click.UsageError("--mock-cause belongs to an error: name that with --mock-error")
-    settings = Settings.given(functions=module_name, fast_forward=fast_forward)
     try:
+        settings = Settings.given(file=file, fast_forward=fast_forward, **performers)
         loaded = read_definition(Path(file))
         test = StateTest(
             definition=dumps(loaded.source.value),
@@ -149,9 +149,11 @@ def command(
                 map_item_reader_data=reader_data and read_text(reader_data, "--reader-data", "the data")[0],
             ),
         )
-        tasks = tasks_of(settings, read_configuration(), machine_of(test), loaded.machine_name)
         pause: Callable[[float], None] = (lambda _seconds: None) if fast_forward else sleep
-        with redirect_stdout(sys.stderr):
+        with (
+            performing(settings, read_configuration(), machine_of(test), loaded.machine_name) as tasks,
+            redirect_stdout(sys.stderr),
+        ):
             response = perform(test, tasks, pause=pause)
     except InvalidDefinition as fault:
         return refuse(fault, file)

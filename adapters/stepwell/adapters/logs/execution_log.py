@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from time import monotonic
+from time import monotonic, time
 
 from msgspec import Struct
 
@@ -52,6 +52,44 @@ class Logged(Struct, frozen=True, kw_only=True):
     map_run_arn: str | None
     weight: int
 
+    @property
+    def group(self) -> str:
+        return self.asked.group
+
+    @property
+    def count(self) -> int:
+        return len(self.events)
+
+    def lines(self, redact: Redact | None) -> Iterator[Line]:
+        return log_lines(
+            self.events,
+            self.asked,
+            execution_arn=self.execution_arn,
+            redrive_count=self.redrive_count,
+            map_run_arn=self.map_run_arn,
+            redact=redact,
+        )
+
+
+class Printed(Struct, frozen=True, kw_only=True):
+    """A line that a Lambda function has written."""
+
+    group: str
+    stream: str
+    text: str
+    at: int
+
+    @property
+    def weight(self) -> int:
+        return WEIGHT_OF_AN_EVENT + len(self.text)
+
+    @property
+    def count(self) -> int:
+        return 1
+
+    def lines(self, redact: Redact | None) -> Iterator[Line]:
+        yield {"event_timestamp": str(self.at), "message": self.text}
+
 
 class ExecutionLog:
     """Logs executions to these sinks. `redact` takes secrets out of the details of events, as `Redaction` does."""
@@ -85,6 +123,13 @@ class ExecutionLog:
         for queue in self._queues:
             queue.put(logged)
 
+    def print(self, function: str, text: str) -> None:
+        """Takes a line that a Lambda function has written; it goes to the log group that it has on AWS. Never waits."""
+        at = int(time() * 1000)
+        printed = Printed(group=f"/aws/lambda/{function}", stream=f"{_hour(at)}/{self._id}", text=text, at=at)
+        for queue in self._queues:
+            queue.put(printed)
+
     def close(self, timeout: float = CLOSING_SECONDS) -> None:
         """Writes what waits, for so many seconds at most; what comes, or is left, after that is lost."""
         until = monotonic() + timeout
@@ -116,7 +161,7 @@ class _Queue:
         self._sink = sink
         self._redact = redact
         self._room = most_waiting
-        self._waiting: deque[Logged] = deque()
+        self._waiting: deque[Logged | Printed] = deque()
         self._changed = threading.Condition()
         self._has_ended = False
         self._thread: threading.Thread | None = None
@@ -125,7 +170,7 @@ class _Queue:
         self._was_full = False
         self.lost = 0
 
-    def put(self, logged: Logged) -> None:
+    def put(self, logged: Logged | Printed) -> None:
         with self._changed:
             has_room = logged.weight <= self._room and not self._has_ended
             if has_room:
@@ -134,7 +179,7 @@ class _Queue:
                 self._changed.notify()
                 self._begin()
             else:
-                self.lost += len(logged.events)
+                self.lost += logged.count
             must_tell = not (has_room or self._has_ended or self._was_full)
             self._was_full = self._was_full or must_tell
         if must_tell:
@@ -152,7 +197,7 @@ class _Queue:
         else:
             self._thread.join(max(0.0, until - monotonic()))
         with self._changed:
-            left = sum(len(logged.events) for logged in self._waiting)
+            left = sum(logged.count for logged in self._waiting)
             self._waiting.clear()
             self.lost += left
         if left:
@@ -172,35 +217,25 @@ class _Queue:
                 self._room += sum(each.weight for each in logged)
         self._sink.close()
 
-    def _take(self) -> list[Logged]:
+    def _take(self) -> list[Logged | Printed]:
         """What is to be written next; nothing at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._has_ended)
             return [self._waiting.popleft() for _ in range(min(MOST_AT_ONCE, len(self._waiting)))]
 
-    def _write(self, logged: Sequence[Logged]) -> None:
-        together: dict[tuple[str, str], list[Logged]] = {}
+    def _write(self, logged: Sequence[Logged | Printed]) -> None:
+        together: dict[tuple[str, str], list[Logged | Printed]] = {}
         for each in logged:
-            together.setdefault((each.asked.group, each.stream), []).append(each)
+            together.setdefault((each.group, each.stream), []).append(each)
         for (group, stream), steps in together.items():
             try:
-                self._sink.write(group, stream, [line for each in steps for line in self._lines(each)])
+                self._sink.write(group, stream, [line for each in steps for line in each.lines(self._redact)])
             except NotWritten as fault:
                 self._lose(group, fault.lines, fault)
             except Exception as bug:  # noqa: BLE001 - of a sink: it must neither pass unseen nor end all logging
-                self._lose(group, sum(len(each.events) for each in steps), bug)
+                self._lose(group, sum(each.count for each in steps), bug)
             else:
                 self._troubled.discard(group)
-
-    def _lines(self, logged: Logged) -> Iterator[Line]:
-        return log_lines(
-            logged.events,
-            logged.asked,
-            execution_arn=logged.execution_arn,
-            redrive_count=logged.redrive_count,
-            map_run_arn=logged.map_run_arn,
-            redact=self._redact,
-        )
 
     def _lose(self, group: str, lines: int, fault: Exception) -> None:
         with self._changed:

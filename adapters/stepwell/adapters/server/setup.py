@@ -11,7 +11,6 @@ from typing import Any
 from msgspec import Struct
 
 from stepwell.adapters.api.api import Api
-from stepwell.adapters.logs import LogGroups
 from stepwell.adapters.logs.execution_log import ExecutionLog
 from stepwell.adapters.retention import Retention
 from stepwell.adapters.runtime import Runtime
@@ -19,7 +18,6 @@ from stepwell.adapters.server.metrics import Metrics
 from stepwell.adapters.tasks.bindings import Bindings, Functions
 from stepwell.adapters.tasks.mock_files import MockFile
 from stepwell.engine.execution import Execution
-from stepwell.engine.logs import Redact
 from stepwell.engine.machine import Step
 from stepwell.engine.operations import configurations
 from stepwell.engine.ports import TaskHandler
@@ -50,8 +48,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     retention: Retention | None = None
     grace: float = 10.0
     """Seconds that what runs is given when the server ends."""
-    log_groups: tuple[LogGroups, ...] = ()
-    redact: Redact | None = None
+    log: ExecutionLog | None = None
+    """Is closed with the API."""
     has_log_group: Callable[[str], bool] = anything
     """Whether the log group of this name is there."""
 
@@ -76,7 +74,7 @@ class _Logged:
 @contextmanager
 def opened(setup: Setup, metrics: Metrics) -> Iterator[Api]:
     """The API; its executions are carried on until this is left. Raises StoreFailed."""
-    log = ExecutionLog(*setup.log_groups, redact=setup.redact)
+    log = setup.log or ExecutionLog()
     logged = _Logged(log)
 
     def onlooker(runtime: Runtime, execution: Execution, step: Step) -> None:

@@ -188,13 +188,19 @@ class BoundTasks:
 def how_to_bind(task: InvokeTask) -> str:
     """What to do about a task that nothing performs."""
     what = task.resource.arn
+    is_function = isinstance(task.resource, LambdaFunction)
     if isinstance(task.resource, Integration) and task.resource.is_lambda_invoke:
         what = invoked_function(task) or what
+        is_function = True
     short = next((name for name in names_of(task) if not name.startswith("arn:")), task.state)
+    elsewhere = (
+        "Lambda functions of a SAM template run from their source with --template, others at --calls lambda=URL."
+        if is_function
+        else "Services of AWS are called with --calls: in moto (--calls moto), at an endpoint, or at AWS."
+    )
     return (
         f"Nothing is bound to the task {task.state!r}, which calls {what}. Bind it to a Python function: "
         f"functions={{{short!r}: f}} in Python, a function {next(iter(spellings(short)))!r} in the module of "
         f'--functions, {short!r} = "module:function" under [functions] in stepwell.toml; '
-        f"or give it a result with a mock configuration file (--mock-config, --test-case). "
-        f"`stepwell serve` calls services and functions at --aws-endpoint and --lambda-endpoint."
+        f"or give it a result with a mock configuration file (--mock-config, --test-case). {elsewhere}"
     )

@@ -33,7 +33,8 @@ class ApiCaller:
 
     def __call__(self, request: Request, task: InvokeTask, of_result: Dialect | None = None, /) -> Answer | Failure:
         try:
-            connection = self._clients.connect(request.segment, request.region or self._region(task), task.credentials)
+            region = request.region or self._region(request.segment, task)
+            connection = self._clients.connect(request.segment, region, task.credentials)
         except NoSuchService:
             return Failure(NOT_SUPPORTED, f"There is no service {request.segment!r} that botocore knows.")
         except RoleNotAssumed as fault:
@@ -47,8 +48,9 @@ class ApiCaller:
             return Failure(NOT_SUPPORTED, cause)
         return _call(connection, operation, request, task, of_result)
 
-    def _region(self, task: InvokeTask) -> str:
-        return self._endpoints.region or [*task.execution_arn.split(":"), "", "", "", ""][3] or "us-east-1"
+    def _region(self, segment: str, task: InvokeTask) -> str:
+        of_execution = [*task.execution_arn.split(":"), "", "", "", ""][3]
+        return self._endpoints.region or self._clients.region(segment) or of_execution or "us-east-1"
 
 
 def _call(

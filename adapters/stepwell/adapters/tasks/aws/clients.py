@@ -6,12 +6,14 @@ A client does nothing of its own accord: it does not retry, and neither checks n
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.credentials import Credentials as Signer
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
@@ -77,7 +79,6 @@ class Clients:
     def __init__(self, endpoints: Endpoints) -> None:
         self._endpoints = endpoints
         self._lock = Lock()
-        self._session: Any = None
         self._connections: dict[tuple[str, str], Connection] = {}
         self._assumed: dict[tuple[str, str], _Assumed] = {}
 
@@ -88,28 +89,33 @@ class Clients:
         """
         with self._lock:
             if role is None or not self._endpoints.reaches("sts"):
-                return self._kept(self._connections, segment, region, self._endpoints.credentials)
+                return self._kept(self._connections, segment, region, self._endpoints.credentials_for(segment))
             assumed = self._assumed.get((role, region))
             if assumed is None or assumed.expires_at - _SPARE < datetime.now(UTC):
                 assumed = self._assumed[role, region] = self._assume(role, region)
             return self._kept(assumed.connections, segment, region, assumed.credentials)
+
+    def region(self, segment: str) -> str | None:
+        """The region that the user's settings give for services of AWS itself."""
+        with self._lock:
+            return self._of_the_user.get_config_variable("region") if self._endpoints.is_real(segment) else None
 
     def _kept(
         self,
         connections: dict[tuple[str, str], Connection],
         segment: str,
         region: str,
-        credentials: Credentials,
+        credentials: Credentials | None,
     ) -> Connection:
         kept = connections.get((segment, region))
         if kept is None:
             kept = connections[segment, region] = self._made(segment, region, credentials)
         return kept
 
-    def _made(self, segment: str, region: str, credentials: Credentials) -> Connection:
+    def _made(self, segment: str, region: str, credentials: Credentials | None) -> Connection:
         assert self._endpoints.reaches(segment), "what may not be called never is"
         url = self._endpoints.url(segment)
-        session = self._opened()
+        session = self._own if credentials else self._of_the_user
         name = names.client_name(segment, session.get_available_services())
         if name is None:
             raise NoSuchService(segment)
@@ -117,9 +123,9 @@ class Clients:
             name,
             region_name=region,
             endpoint_url=url,
-            aws_access_key_id=credentials.access_key_id,
-            aws_secret_access_key=credentials.secret_access_key,
-            aws_session_token=credentials.session_token,
+            aws_access_key_id=credentials and credentials.access_key_id,
+            aws_secret_access_key=credentials and credentials.secret_access_key,
+            aws_session_token=credentials and credentials.session_token,
             config=Config(
                 connect_timeout=CONNECT_SECONDS,
                 read_timeout=READ_SECONDS.get(name, OTHER_READ_SECONDS),
@@ -139,17 +145,19 @@ class Clients:
             client=client, url=client.meta.endpoint_url, service_id=str(model.service_id), operations=operations
         )
 
-    def _opened(self) -> Any:
-        """The session, which is not safe to be used by two threads."""
-        if self._session is None:
-            self._session = Session(session_vars=_NO_FILES)
-            for event, handler, *_ in BUILTIN_HANDLERS:
-                if getattr(handler, "__name__", "") in CONVENIENCES:
-                    self._session.unregister(event, handler)
-        return self._session
+    # Sessions are not safe to be used by two threads: they are used by who holds the lock.
+
+    @cached_property
+    def _own(self) -> Session:
+        return _without_conveniences(Session(session_vars=_NO_FILES))
+
+    @cached_property
+    def _of_the_user(self) -> Session:
+        """With the user's profile, files and roles."""
+        return _without_conveniences(Session())
 
     def _assume(self, role: str, region: str) -> _Assumed:
-        sts = self._kept(self._connections, "sts", region, self._endpoints.credentials).client
+        sts = self._kept(self._connections, "sts", region, self._endpoints.credentials_for("sts")).client
         try:
             given = sts.assume_role(RoleArn=role, RoleSessionName=ROLE_SESSION)["Credentials"]
         except (BotoCoreError, ClientError, ResponseParserError, KeyError) as fault:
@@ -163,6 +171,23 @@ class Clients:
             ),
             expires_at=given["Expiration"],
         )
+
+
+def signer(credentials: Credentials | None) -> Signer:
+    """What requests are signed with; raises NoCredentialsError where it is the user's, who has none."""
+    if credentials is not None:
+        return Signer(credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
+    found = Session().get_credentials()
+    if found is None:
+        raise NoCredentialsError
+    return found
+
+
+def _without_conveniences(session: Session) -> Session:
+    for event, handler, *_ in BUILTIN_HANDLERS:
+        if getattr(handler, "__name__", "") in CONVENIENCES:
+            session.unregister(event, handler)
+    return session
 
 
 def _keep_headers(http_response: Any, parsed: Any, **_: Any) -> None:

@@ -36,8 +36,13 @@ def invoke_api(endpoints: Endpoints, task: InvokeTask, *, waits_for_token: bool)
 
 
 def _invoke(endpoints: Endpoints, task: InvokeTask) -> str | Failure:
+    from botocore.exceptions import BotoCoreError  # here, not above: who calls no service pays nothing for botocore
+
     parameters = loads(task.input)
-    request = _request(parameters if isinstance(parameters, dict) else {}, endpoints, task)
+    try:
+        request = _request(parameters if isinstance(parameters, dict) else {}, endpoints, task)
+    except BotoCoreError as fault:  # it cannot be signed
+        return Failure("ApiGateway.SdkClientException", str(fault))
     if isinstance(request, Failure):
         return request
     answer = send(request)
@@ -79,7 +84,7 @@ def _request(given: Mapping[str, Json], endpoints: Endpoints, task: InvokeTask) 
     made = Outgoing(method=method, url=f"https://{endpoint}{path}", headers=headers, body=data)
     if given.get("AuthType") == "IAM_ROLE":
         region = endpoints.region or task.execution_arn.split(":")[3]
-        made = _signed(made, endpoints.credentials, region)
+        made = _signed(made, endpoints.credentials_for(SEGMENT), region)
     return replace(made, url=_base(endpoint, endpoints) + path, headers=[*made.headers, ("Host", endpoint)])
 
 
@@ -108,12 +113,12 @@ def _without_nulls(value: Json) -> Json:
             return value
 
 
-def _signed(request: Outgoing, credentials: Credentials, region: str) -> Outgoing:
-    from botocore.auth import SigV4Auth  # here, not above: who calls no service pays nothing for botocore
+def _signed(request: Outgoing, credentials: Credentials | None, region: str) -> Outgoing:
+    from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials as Signer
 
-    signer = Signer(credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
+    from stepwell.adapters.tasks.aws.clients import signer
+
     signed: Any = AWSRequest(request.method, request.url, headers=dict(request.headers), data=request.body or b"")
-    SigV4Auth(signer, "execute-api", region).add_auth(signed)
+    SigV4Auth(signer(credentials), "execute-api", region).add_auth(signed)
     return replace(request, headers=[*signed.headers.items()])

@@ -155,7 +155,7 @@ def _cluster(
         field = "Endpoint" if host is None else "CertificateAuthority"
         fault = f"The value of the field '{field}' has an invalid format"
         return Failure(RUNTIME, f"The Parameters '{task.input}' could not be used to start the Task: [{fault}]")
-    if not (endpoints.is_real or may_be_asked(host, allowed_hosts)):
+    if not (endpoints.is_real("eks") or may_be_asked(host, allowed_hosts)):
         return Failure(NOT_ALLOWED, f"The host {host!r} of the cluster is not allowed to be asked (allowed_hosts).")
     return Cluster(
         url=url.rstrip("/"),
@@ -168,7 +168,13 @@ def _cluster(
 
 def _ask(cluster: Cluster, method: str, path: str, body: Json) -> str | Failure:
     """The result as JSON text; blocks."""
-    headers = [("Authorization", f"Bearer {_token(cluster)}"), ("Accept", "application/json, */*")]
+    from botocore.exceptions import BotoCoreError  # here, not above: who asks no cluster pays nothing for botocore
+
+    try:
+        token = _token(cluster)
+    except BotoCoreError as fault:
+        return Failure("EKS.SdkClientException", str(fault))
+    headers = [("Authorization", f"Bearer {token}"), ("Accept", "application/json, */*")]
     if body is not None:
         headers.append(("Content-Type", "application/json"))
     answer = send(
@@ -191,18 +197,18 @@ TOKEN_SECONDS = 60
 
 def _token(cluster: Cluster) -> str:
     """A signed request GetCallerIdentity, as the authenticator of Amazon EKS reads it."""
-    from botocore.auth import SigV4QueryAuth  # here, not above: who asks no cluster pays nothing for botocore
+    from botocore.auth import SigV4QueryAuth
     from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
 
-    credentials = cluster.endpoints.credentials
-    signer = Credentials(credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
+    from stepwell.adapters.tasks.aws.clients import signer
+
     request: Any = AWSRequest(
         "GET",
         f"https://sts.{cluster.region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15",
         headers={"x-k8s-aws-id": cluster.name},
     )
-    SigV4QueryAuth(signer, "sts", cluster.region, expires=TOKEN_SECONDS).add_auth(request)
+    caller = signer(cluster.endpoints.credentials_for("eks"))
+    SigV4QueryAuth(caller, "sts", cluster.region, expires=TOKEN_SECONDS).add_auth(request)
     return TOKEN_PREFIX + base64.urlsafe_b64encode(request.url.encode()).decode().rstrip("=")
 
 

@@ -1,0 +1,69 @@
+"""AWS offline: moto in this process, behind a port of the loopback, so that functions and their processes reach it too.
+
+Rule 1: a new one is empty, and nothing of it is left when it is closed. What it keeps belongs to the process: several
+that are open at the same time share it, and so does whoever uses `moto.mock_aws` around it.
+Rule 2: moto is an extra, imported by who starts it.
+"""
+
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from stepwell.adapters.tasks.aws.endpoints import EVERYTHING, Endpoints, InvalidEndpoint
+
+_open: list["Offline"] = []
+_lock = threading.Lock()
+
+
+class Offline:
+    """moto at a port of its own, until it is closed. Raises InvalidEndpoint where moto is not installed."""
+
+    def __init__(self) -> None:
+        try:
+            from moto.core.models import MockAWS
+            from moto.moto_api._internal.models import moto_api_backend
+            from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+            from werkzeug.serving import WSGIRequestHandler, make_server
+        except ImportError as fault:
+            raise InvalidEndpoint(f"moto is not installed ({fault}): pip install 'stepwell[moto]'") from None
+
+        class Quiet(WSGIRequestHandler):
+            def log(self, type: str, message: str, *args: Any) -> None:
+                pass
+
+        application = DomainDispatcherApplication(create_backend_app)
+        with _lock:
+            if not _open and not MockAWS._mocks_active:
+                moto_api_backend.reset()
+            self._server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
+            _open.append(self)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="stepwell-moto", daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """Its endpoint."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Calls of every service go to it."""
+        return Endpoints.of({EVERYTHING: self.url}, {})
+
+    def close(self) -> None:
+        """Ends it. Closed once more it stays as it is."""
+        with _lock:
+            if self not in _open:
+                return
+            _open.remove(self)
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

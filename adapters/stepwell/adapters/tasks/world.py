@@ -1,0 +1,225 @@
+"""The world outside: who performs the tasks that no function in this process performs.
+
+Lambda functions from their source, AWS services where calls go to, HTTP APIs; in this order, and each leaves what it
+does not know to the next. What the world needs (moto, the processes of functions) lives as long as it does.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from stepwell.adapters.configuration import Configuration, InvalidConfiguration
+from stepwell.adapters.definition_files import REGION
+from stepwell.adapters.tasks.aws.calls import AwsTasks
+from stepwell.adapters.tasks.aws.connections import EventBridgeConnections
+from stepwell.adapters.tasks.aws.endpoints import (
+    ALL_SERVICES,
+    EVERYTHING,
+    MOTO,
+    NOWHERE,
+    Calls,
+    Credentials,
+    Endpoints,
+    InvalidEndpoint,
+    calls_of_environment,
+    read_calls,
+    segment_named,
+    variable_of,
+)
+from stepwell.adapters.tasks.bindings import unbound
+from stepwell.adapters.tasks.http import HttpTasks
+from stepwell.adapters.tasks.lambda_functions import LambdaFunctions, function_sources
+from stepwell.adapters.tasks.lambda_functions.processes import Log, log_to_stderr
+from stepwell.engine.effects import InvokeTask
+from stepwell.engine.ports import Exchange
+
+NO_ENDPOINT = "http://127.0.0.1:1/stepwell-calls-nothing-here"
+"""Where functions find nobody when they call what is not to be called; their error shows it."""
+
+OWN = "sfn"
+"""Step Functions, which is here: moto is not asked for it unless that is said of it by name."""
+
+
+class World:
+    """Performs tasks: a `TaskHandler`, open until it is closed.
+
+        with World(calls="moto", seed="seed.yaml", template="template.yaml") as world:
+            run("template.yaml#Order", {"orderId": 7}, world=world)
+            world.client("dynamodb").get_item(TableName="Orders", Key={"orderId": {"S": "7"}})
+
+    `calls`: where AWS services are called, for all of them or by service: `mock`, `moto`, `aws` or a URL; see
+    `tasks/aws/endpoints.py`. `seed`: a file of what is in moto before the first task; see `tasks/aws/seeds.py`.
+    `template`: a SAM or CloudFormation template, whose Lambda functions in Python and Node.js are run from their
+    source, and whose tables, queues, buckets, topics ... are in moto too. `configuration`: what `stepwell.toml` says;
+    what is given here counts before it. `step_functions`: the URL at which functions call Step Functions. `log` takes
+    what they print, line by line, from any thread.
+
+    May be used from any thread. Raises InvalidEndpoint, InvalidSeeds, InvalidFunction, and UnreadableDefinition.
+    """
+
+    def __init__(
+        self,
+        *,
+        calls: str | Calls | None = None,
+        seed: str | PathLike[str] | None = None,
+        template: str | PathLike[str] | None = None,
+        configuration: Configuration | None = None,
+        region: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        step_functions: str | None = None,
+        log: Log = log_to_stderr,
+    ) -> None:
+        configuration = configuration or Configuration()
+        environment = os.environ if environment is None else environment
+        template = template if template is not None else configuration.template
+        seed = seed if seed is not None else configuration.seed
+        wanted = {
+            **configuration.calls,
+            **calls_of_environment(environment),
+            **({} if calls is None else read_calls(calls, "calls")),
+        }
+        if wanted.get(EVERYTHING) == MOTO:
+            wanted = {OWN: NOWHERE, **wanted}
+        if seed is not None and MOTO not in wanted.values():
+            raise InvalidEndpoint(f"{seed}: is for moto, and no calls go there: give calls = {MOTO!r} as well")
+        with ExitStack() as undone:
+            self.endpoints = Endpoints.of(
+                wanted, environment, region=region, moto=lambda: _moto(undone, seed, template)
+            )
+            self.variables = _variables(self.endpoints, step_functions)
+            functions = LambdaFunctions(
+                function_sources(template, configuration.lambda_functions),
+                AwsTasks(
+                    self.endpoints,
+                    HttpTasks(
+                        configuration.connections,
+                        unbound,
+                        allowed_hosts=configuration.allowed_hosts,
+                        environment=environment,
+                        find=EventBridgeConnections(self.endpoints),
+                    ),
+                    allowed_hosts=configuration.allowed_hosts,
+                ),
+                log=log,
+                environment=changed(environment, self.variables),
+            )
+            undone.callback(functions.close)
+            self._perform = functions
+            self._closing = undone.pop_all()
+
+    def __call__(self, task: InvokeTask, /) -> Exchange:
+        return self._perform(task)
+
+    @contextmanager
+    def as_environment(self) -> Iterator[None]:
+        """While this is entered, functions of this process find services where tasks do, if they go by variables."""
+        before = dict(os.environ)
+        os.environ |= self.variables
+        for name in [name for name, value in self.variables.items() if not value]:
+            del os.environ[name]
+        try:
+            yield
+        finally:
+            for name in self.variables:
+                os.environ.pop(name, None)
+                if name in before:
+                    os.environ[name] = before[name]
+
+    def client(self, service: str, **about: Any) -> Any:
+        """A client of boto3 for a service, where tasks call it. Raises InvalidEndpoint where they do not."""
+        import boto3  # here, not above: who looks at nothing pays nothing for it
+
+        segment = segment_named(service)
+        if not self.endpoints.reaches(segment):
+            raise InvalidEndpoint(f"{service!r} is not called: say where it is with calls, as 'moto' or as a URL")
+        credentials = self.endpoints.credentials_for(segment)
+        return boto3.client(
+            service,
+            **{
+                "endpoint_url": self.endpoints.url(segment),
+                "region_name": self.endpoints.region or (REGION if credentials else None),
+                "aws_access_key_id": credentials and credentials.access_key_id,
+                "aws_secret_access_key": credentials and credentials.secret_access_key,
+                "aws_session_token": credentials and credentials.session_token,
+                **about,
+            },
+        )
+
+    def close(self) -> None:
+        """Ends all that belongs to it. What functions are doing is lost."""
+        self._closing.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@contextmanager
+def opened(configuration: Configuration, **about: Any) -> Iterator[World]:
+    """A world, `about` which is said what `World` takes; raises InvalidConfiguration for what is wrong with it."""
+    from stepwell.adapters.tasks.aws.seeds import InvalidSeeds
+    from stepwell.adapters.tasks.lambda_functions import InvalidFunction
+
+    try:
+        world = World(configuration=configuration, **about)
+    except (InvalidEndpoint, InvalidSeeds) as fault:
+        raise InvalidConfiguration(str(fault)) from None
+    except InvalidFunction as fault:
+        raise InvalidConfiguration(f"lambda.{fault}") from None
+    with world:
+        yield world
+
+
+def _moto(undone: ExitStack, seed: str | PathLike[str] | None, template: str | PathLike[str] | None) -> str:
+    """Starts moto, with what is to be in it; gives its URL."""
+    from stepwell.adapters.tasks.aws.offline import Offline  # pays who uses it
+    from stepwell.adapters.tasks.aws.seeds import seeds_of_file, seeds_of_template, sow
+
+    seeds = [] if template is None else seeds_of_template(template)
+    seeds += [] if seed is None else seeds_of_file(Path(seed))
+    moto = undone.enter_context(Offline())
+    sow(seeds, moto.endpoints)
+    return moto.url
+
+
+def _variables(endpoints: Endpoints, own: str | None) -> dict[str, str]:
+    """With what a process calls services where tasks do: variables of the AWS SDKs. An empty one is to be taken away.
+
+    Unless something is called at AWS itself, nothing in it tells who the user is.
+    """
+    segments = [segment for segment in endpoints.of_services if segment != OWN]
+    variables = {ALL_SERVICES: _place(endpoints, EVERYTHING)}
+    variables |= {f"{ALL_SERVICES}_{variable_of(segment)}": _place(endpoints, segment) for segment in segments}
+    variables[f"{ALL_SERVICES}_{OWN.upper()}"] = own or _place(endpoints, OWN)
+    if any(endpoints.is_real(segment) for segment in (EVERYTHING, *segments)):
+        return variables
+    credentials = endpoints.credentials or Credentials()
+    return {
+        **variables,
+        "AWS_DEFAULT_REGION": endpoints.region or REGION,
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token or "",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_PROFILE": "",
+        "AWS_DEFAULT_PROFILE": "",
+    }
+
+
+def _place(endpoints: Endpoints, segment: str) -> str:
+    return endpoints.url(segment) or ("" if endpoints.is_real(segment) else NO_ENDPOINT)
+
+
+def changed(environment: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
+    """An environment with these variables; those that are empty are not in it."""
+    return {name: value for name, value in {**environment, **variables}.items() if value or name not in variables}

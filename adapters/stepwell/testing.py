@@ -11,29 +11,22 @@ a network, and no credentials are needed.
 """
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from stepwell.adapters.api.api import Api
 from stepwell.adapters.runs import Definition
-from stepwell.adapters.server.app import Access
-from stepwell.adapters.server.dispatch import respond
+from stepwell.adapters.server.in_process import ENDPOINT, Answering
 from stepwell.adapters.server.metrics import Metrics
 from stepwell.adapters.server.setup import Setup, opened
-from stepwell.adapters.server.sigv4 import scope_of
 from stepwell.adapters.tasks.bindings import Functions
 from stepwell.adapters.tasks.mock_files import MockFile
 from stepwell.engine import arns
 from stepwell.engine.ports import TaskHandler
 
 __all__ = ["client"]
-
-ENDPOINT = "http://stepwell.localhost"
-"""Where a client of nobody's server says that it sends to. It does not."""
 
 
 def client(
@@ -80,33 +73,5 @@ def client(
         own = ExitStack()
         api = own.enter_context(opened(setup, Metrics()))
         weakref.finalize(made, own.close)
-        made.meta.events.register("before-send.sfn", _Answering(api))
+        made.meta.events.register("before-send.sfn", Answering(api))
     return made
-
-
-class _Answering:
-    """Answers the requests of a client, before they would be sent."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._access = Access()
-
-    def __call__(self, request: Any, **about: Any) -> Any:
-        from botocore.awsrequest import AWSResponse
-
-        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
-        caller = self._access.caller(scope_of(headers))
-        body = request.body or b""
-        status, answer = respond(self._api, headers, caller, body.encode() if isinstance(body, str) else body)
-        return AWSResponse(request.url, status, {"content-type": "application/x-amz-json-1.0"}, _Body(answer))
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
-
-
-class _Body(BytesIO):
-    """A body as botocore reads those of urllib3."""
-
-    def stream(self, amount: int = 0, **kwargs: Any) -> Iterator[bytes]:
-        yield self.read()

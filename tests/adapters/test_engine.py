@@ -441,3 +441,42 @@ def test_a_step_of_many_megabytes_is_laid_down(tmp_path):
 
     assert result.status == "SUCCEEDED"
     assert len(result.history) == 602
+
+
+# --- tasks that call Step Functions ---------------------------------------------------------------------------------
+
+
+def sfn(action, **parameters):
+    return task(f"arn:aws:states:::aws-sdk:sfn:{action}", Parameters=parameters)
+
+
+def test_a_task_that_calls_step_functions_calls_the_engine_it_is_in(engine):
+    child = engine.create_state_machine(machine(P=pass_(Result={"from": "the child"})), name="child", type="EXPRESS")
+    states = {
+        "Start": sfn("startSyncExecution", StateMachineArn=child, Input={"a": 1}, Name="one"),
+        "List": sfn("listStateMachines"),
+    }
+
+    started = engine.wait(engine.start(machine(T=states["Start"]))).output
+    listed = engine.wait(engine.start(machine(T=states["List"]))).output
+
+    assert (started["Status"], started["Output"], started["Name"]) == ("SUCCEEDED", '{"from":"the child"}', "one")
+    assert [each["StateMachineArn"] for each in listed["StateMachines"]] == [child]
+
+
+def test_a_task_may_answer_another_by_its_token(engine):
+    asking = engine.start(ASKS)
+    answer = sfn("sendTaskSuccess", **{"TaskToken.$": "$", "Output": {"said": "yes"}})
+
+    engine.wait(engine.start(machine(T=answer), token_of(engine, asking)))
+
+    assert engine.wait(asking).output == {"said": "yes"}
+
+
+def test_what_step_functions_refuses_is_an_error_of_the_task(engine):
+    result = engine.wait(engine.start(machine(T=sfn("describeExecution", ExecutionArn=f"{NO_SUCH}:none"))))
+
+    assert result.error == "Sfn.ExecutionDoesNotExistException"
+
+
+NO_SUCH = "arn:aws:states:us-east-1:123456789012:execution:none"

@@ -25,8 +25,8 @@ from stepwell.adapters.retention import AS_ON_AWS, IN_MEMORY, Retention
 from stepwell.adapters.runs import Definition, Machines, Prepared, launcher, new_execution_of, open_for_answers
 from stepwell.adapters.stores.memory import MemoryStore
 from stepwell.adapters.stores.memory_registry import MemoryRegistry
-from stepwell.adapters.tasks.bindings import Bindings, BoundTasks
-from stepwell.adapters.tasks.executions import NestedExecutions
+from stepwell.adapters.tasks.bindings import Bindings, BoundTasks, unbound
+from stepwell.adapters.tasks.executions import NestedExecutions, calls_step_functions
 from stepwell.definitions.failure import Failure
 from stepwell.engine.effects import InvokeTask
 from stepwell.engine.errors import CallerError
@@ -96,12 +96,14 @@ class Runtime:
         onlooker: Onlooker | None = None,
         wait_scale: float = 1.0,
     ) -> None:
-        """`beside` performs what is bound to no function and starts no execution. `wait_scale`: the part of their time
-        that Wait states take."""
+        """`beside` performs what is bound to no function and starts no execution; tasks that call Step Functions
+        (`aws-sdk:sfn`) call this runtime, unless it is a `World` that calls them elsewhere. `wait_scale`: the part of
+        their time that Wait states take."""
         self.store, self.registry = _open(data)
         self.machines = Machines(state_machines, self.registry)
-        nested = NestedExecutions() if beside is None else NestedExecutions(beside)
-        self.tasks: TaskHandler = BoundTasks(bindings, nested, has_workers=True)
+        self._beside = beside or unbound
+        self._own: TaskHandler | None = None
+        self.tasks: TaskHandler = BoundTasks(bindings, NestedExecutions(self._outside), has_workers=True)
         self._bindings = bindings
         self._case_of = case_of
         self._cases: dict[str, TaskHandler] = {}
@@ -411,6 +413,18 @@ class Runtime:
 
     def _perform(self, task: InvokeTask) -> Exchange:
         return self._cases.get(task.execution_arn, self.tasks)(task)
+
+    def _outside(self, task: InvokeTask) -> Exchange:
+        is_own = calls_step_functions(task) and not getattr(self._beside, "calls_step_functions", False)
+        return self._step_functions(task) if is_own else self._beside(task)
+
+    def _step_functions(self, task: InvokeTask) -> Exchange:
+        if self._own is None:
+            from stepwell.adapters.api.api import Api  # here, not above: it stands on this
+            from stepwell.adapters.server.in_process import OwnStepFunctions
+
+            self._own = OwnStepFunctions(lambda: Api(runtime=self))
+        return self._own(task)
 
     def _case(self, execution: Execution) -> TaskHandler | None:
         return None if execution.test_case is None or self._case_of is None else self._case_of(self, execution)

@@ -61,6 +61,11 @@ def name_in(arn: str) -> str:
     return arn.rpartition(":")[2]
 
 
+def account_in(arn: str) -> str:
+    """The account of an ARN."""
+    return arn.split(":")[4]
+
+
 def machine_in(arn: str) -> str:
     """The ARN of the state machine in that of one of its versions or aliases; that of a state machine is its own."""
     start, kind, rest = arn.partition(":stateMachine:")

@@ -67,8 +67,8 @@ def command(
                                                           its functions from their source, its tables in moto
       stepwell run order.asl.json --json | jq .status
 
-    Of a template, tasks call the Lambda functions, which are run from their source (Python, Node.js), and start the other
-    state machines. With --calls moto its tables, queues, buckets and topics are there too. What the options say,
+    Of a template, tasks call the Lambda functions, which are run from their source (Python, Node.js), and start the
+    other state machines. With --calls moto its tables, queues, buckets and topics are there too. What the options say,
     functions, and state machines that tasks start can stand in stepwell.toml as well, or under [tool.stepwell] in
     pyproject.toml.
 

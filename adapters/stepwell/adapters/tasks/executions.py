@@ -46,6 +46,11 @@ class NestedExecutions:
         return _perform(task, task.resource) if starts_execution(task) else self._beside(task)
 
 
+def calls_step_functions(task: InvokeTask) -> bool:
+    """Whether a task calls the API of Step Functions as any other service of AWS."""
+    return isinstance(task.resource, Integration) and task.resource.service == "aws-sdk:sfn"
+
+
 def starts_execution(task: InvokeTask) -> bool:
     called = task.resource
     return isinstance(called, Integration) and called.service == "states" and called.action == "startExecution"

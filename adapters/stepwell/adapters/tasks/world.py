@@ -41,7 +41,7 @@ NO_ENDPOINT = "http://127.0.0.1:1/stepwell-calls-nothing-here"
 """Where functions find nobody when they call what is not to be called; their error shows it."""
 
 OWN = "sfn"
-"""Step Functions, which is here: moto is not asked for it unless that is said of it by name."""
+"""Step Functions, which is here: nobody else is asked for it, unless that is said of it by name."""
 
 
 class World:
@@ -82,8 +82,7 @@ class World:
             **calls_of_environment(environment),
             **({} if calls is None else read_calls(calls, "calls")),
         }
-        if wanted.get(EVERYTHING) == MOTO:
-            wanted = {OWN: NOWHERE, **wanted}
+        wanted = {OWN: NOWHERE, **wanted}
         if seed is not None and MOTO not in wanted.values():
             raise InvalidEndpoint(f"{seed}: is for moto, and no calls go there: give calls = {MOTO!r} as well")
         with ExitStack() as undone:
@@ -110,6 +109,11 @@ class World:
             undone.callback(functions.close)
             self._perform = functions
             self._closing = undone.pop_all()
+
+    @property
+    def calls_step_functions(self) -> bool:
+        """Whether tasks that call Step Functions are for it, and not for the engine that they are in."""
+        return self.endpoints.reaches(OWN)
 
     def __call__(self, task: InvokeTask, /) -> Exchange:
         return self._perform(task)

@@ -6,6 +6,7 @@ This module and `clients` are the ones that know botocore. They are imported wit
 """
 
 import uuid
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -27,9 +28,9 @@ from stepwell.engine.effects import InvokeTask
 class ApiCaller:
     """A `Caller` at these endpoints."""
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    def __init__(self, endpoints: Endpoints, answering: Callable[..., Any] | None = None) -> None:
         self._endpoints = endpoints
-        self._clients = Clients(endpoints)
+        self._clients = Clients(endpoints, answering)
 
     def __call__(self, request: Request, task: InvokeTask, of_result: Dialect | None = None, /) -> Answer | Failure:
         try:

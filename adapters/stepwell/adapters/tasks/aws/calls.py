@@ -7,7 +7,7 @@ Differs from AWS: a message goes to the endpoint of SQS wherever its QueueUrl po
 and the account in its ARN counts for nothing.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from threading import Lock
 from typing import Any
 
@@ -33,16 +33,25 @@ from stepwell.engine.ports import Call, Exchange, Submitted, Succeeded, TaskHand
 
 SDK = "aws-sdk:"
 
+Answering = Callable[..., Any]
+"""Takes a request of botocore's (its event `before-send`), and gives the response."""
+
 
 class AwsTasks:
     """A `TaskHandler` that calls the services that `endpoints` reach, and leaves every other task to `beside`."""
 
     def __init__(
-        self, endpoints: Endpoints, beside: TaskHandler = unbound, *, allowed_hosts: tuple[str, ...] = ()
+        self,
+        endpoints: Endpoints,
+        beside: TaskHandler = unbound,
+        *,
+        allowed_hosts: tuple[str, ...] = (),
+        answering: Answering | None = None,
     ) -> None:
+        """`answering` answers every request itself, in the place of a network."""
         self._endpoints = endpoints
         self._allowed_hosts = allowed_hosts
-        self._caller = LateCaller(endpoints)
+        self._caller = LateCaller(endpoints, answering)
         self._beside = beside
 
     def __call__(self, task: InvokeTask) -> Exchange:
@@ -76,8 +85,9 @@ class AwsTasks:
 class LateCaller:
     """Calls services, and imports botocore for it no sooner than it must."""
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    def __init__(self, endpoints: Endpoints, answering: Answering | None = None) -> None:
         self._endpoints = endpoints
+        self._answering = answering
         self._lock = Lock()
         self._call: Caller | None = None
 
@@ -86,7 +96,7 @@ class LateCaller:
             if self._call is None:
                 from stepwell.adapters.tasks.aws.caller import ApiCaller
 
-                self._call = ApiCaller(self._endpoints)
+                self._call = ApiCaller(self._endpoints, self._answering)
         return self._call(request, task, of_result)
 
 

@@ -4,7 +4,7 @@ A client does nothing of its own accord: it does not retry, and neither checks n
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from threading import Lock
@@ -76,8 +76,10 @@ class _Assumed(Struct, frozen=True, kw_only=True):
 class Clients:
     """The clients for these endpoints. May be used from any thread."""
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    def __init__(self, endpoints: Endpoints, answering: Callable[..., Any] | None = None) -> None:
+        """`answering` takes each request of botocore's, and gives the response, in the place of a network."""
         self._endpoints = endpoints
+        self._answering = answering
         self._lock = Lock()
         self._connections: dict[tuple[str, str], Connection] = {}
         self._assumed: dict[tuple[str, str], _Assumed] = {}
@@ -139,6 +141,8 @@ class Clients:
             ),
         )
         client.meta.events.register("after-call", _keep_headers)
+        if self._answering is not None:
+            client.meta.events.register("before-send", self._answering)
         model = client.meta.service_model
         operations = {names.uncapitalized(operation): operation for operation in model.operation_names}
         return Connection(

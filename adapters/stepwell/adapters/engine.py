@@ -8,11 +8,12 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
+from stepwell.adapters.hosted import ActivityTask, EngineClosed
 from stepwell.adapters.operations import Answer, operation
 from stepwell.adapters.results import Result
 from stepwell.adapters.retention import Retention
 from stepwell.adapters.runs import Definition, input_text, mocked, prepare
-from stepwell.adapters.runtime import ActivityTask, EngineClosed, Runtime
+from stepwell.adapters.runtime import Runtime
 from stepwell.adapters.tasks.bindings import Bindings, Functions
 from stepwell.adapters.tasks.functions import as_failure
 from stepwell.adapters.tasks.mocks import Mocks

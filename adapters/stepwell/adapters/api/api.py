@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from stepwell.adapters.hosted import Hosted
 from stepwell.adapters.operations import Answer
 from stepwell.adapters.runs import Prepared
-from stepwell.adapters.runtime import Runtime
 from stepwell.adapters.tasks.mock_files import MockFile
 from stepwell.engine import arns
 from stepwell.engine.errors import ValidationException
@@ -38,7 +38,7 @@ class Caller(Struct, frozen=True):
 class Api(Struct, frozen=True, kw_only=True):
     """What operations have at hand."""
 
-    runtime: Runtime
+    runtime: Hosted
     mocks: MockFile | None = None
     """Whose test cases a StartExecution may name."""
     has_log_group: Callable[[str], bool] = lambda group: True

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from stepwell.adapters.api.api import Api, Caller, Operation, Response
 from stepwell.adapters.api.table import OPERATIONS
+from stepwell.adapters.hosted import EngineClosed
 from stepwell.adapters.operations import Answer, waited_for
-from stepwell.adapters.runtime import EngineClosed
 from stepwell.adapters.server import shapes, sigv4
 from stepwell.adapters.tasks.mocks import InvalidMockConfig
 from stepwell.definitions.problems import InvalidDefinition

@@ -43,6 +43,8 @@ from stepwell.engine.events import Event, TaskFailed, TaskHeartbeat, TaskSucceed
 from stepwell.engine.operations.executions import checked_output
 from stepwell.engine.ports import StoreFailed, TaskHandler
 
+STEP_FUNCTIONS = ":aws-sdk:sfn:"
+
 __all__ = [
     "ActivityTask",
     "Definition",
@@ -83,17 +85,21 @@ def run(
     InvalidMockConfig, and NotJson for an input that is no JSON value.
     """
     prepared = prepare(definition)
-    machines = Machines(state_machines)
-    tasks: TaskHandler = BoundTasks(Bindings(functions), NestedExecutions(world or unbound))
-    if mocks is not None:
-        tasks = mocked(mocks, prepared, tasks)
-    host = LocalHost(
-        tasks,
-        MemoryStore(),
-        clock=SkippingClock() if fast_forward else SystemClock(),
-        compile=machines.compile,
-        launch=launcher(machines, lambda: host),
-    )
+    bindings, beside, clock = Bindings(functions), world or unbound, SkippingClock() if fast_forward else SystemClock()
+
+    def tasks(outside: TaskHandler) -> TaskHandler:
+        bound = BoundTasks(bindings, NestedExecutions(outside))
+        return bound if mocks is None else mocked(mocks, prepared, bound)
+
+    if STEP_FUNCTIONS in prepared.definition:
+        from stepwell.adapters.hosted_run import HostedRun, OwnStepFunctions  # pays who calls it
+
+        known = Machines({prepared.machine_name: definition, **(state_machines or {})})
+        host = HostedRun(MemoryStore(), known, lambda hosted: tasks(OwnStepFunctions(hosted, beside)), clock=clock).host
+    else:
+        machines = Machines(state_machines)
+        launch = launcher(machines, lambda: host)
+        host = LocalHost(tasks(beside), MemoryStore(), clock=clock, compile=machines.compile, launch=launch)
     execution = start(host, prepared, input=input_text(input), name=name)
     run_to_the_end(host)
     return Result(execution, partial(host.store.history, execution.arn))

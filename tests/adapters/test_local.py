@@ -356,3 +356,11 @@ def test_whatever_a_function_does_harms_only_its_own_task(function):
 def test_arguments_that_cannot_be_used_are_told_in_words(arguments, said):
     with pytest.raises((TypeError, InvalidMockConfig), match=said):
         run(**arguments)
+
+
+def test_a_task_that_calls_step_functions_calls_the_run_that_it_is_in():
+    listed = task("arn:aws:states:::aws-sdk:sfn:listStateMachines", Parameters={})
+
+    output = run(machine(List=listed), state_machines={"child": machine(P=pass_())}).output
+
+    assert sorted(each["Name"] for each in output["StateMachines"]) == ["StateMachine", "child"]

@@ -10,7 +10,7 @@ import pytest
 from stepwell.adapters.command.main import invoke
 from stepwell.local import run
 from stepwell.world import InvalidEndpoint, InvalidSeeds, World
-from support import machine, task
+from support import machine, pass_, task
 
 SHOP = """
     Transform: AWS::Serverless-2016-10-31
@@ -239,6 +239,52 @@ def test_nothing_is_called_unless_it_was_said_where(monkeypatch):
 
     assert result.error == "Stepwell.TaskNotBound"
     assert "--calls moto" in result.cause
+
+
+def test_a_run_calls_its_own_step_functions(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    sdk = "arn:aws:states:::aws-sdk:sfn"
+    own = {"StateMachineArn.$": "$$.StateMachine.Id", "StatusFilter": "RUNNING"}
+    child = {"StateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:child", "Input": {"n": 1}}
+    listed = task(f"{sdk}:listExecutions", Parameters=own)
+    started = task(f"{sdk}:startSyncExecution", Parameters=child, ResultPath="$.child")
+    about = {"Name": "child", "Type": "EXPRESS", "Definition": machine(P=pass_())}
+    template = {"Resources": {"Child": {"Type": "AWS::Serverless::StateMachine", "Properties": about}}}
+    (tmp_path / "child.json").write_text(json.dumps(template))
+    (tmp_path / "stepwell.toml").write_text('[state_machines]\nchild = "child.json"\n')
+    (tmp_path / "parent.asl.json").write_text(json.dumps(machine(List=listed, Start=started)))
+
+    code = invoke(["run", "parent.asl.json", "--name", "one"])
+
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    output = json.loads(out)
+    assert [each["Name"] for each in output["Executions"]] == ["one"]
+    assert (output["child"]["Status"], output["child"]["Output"]) == ("SUCCEEDED", '{"n":1}')
+
+
+ANSWERS = """
+    import boto3, json
+    def handler(event, context):
+        boto3.client("stepfunctions").send_task_success(taskToken=event["token"], output=json.dumps({"said": "yes"}))
+"""
+
+
+@pytest.mark.parametrize("more", [[], ["--calls", "moto"], ["--ephemeral", "--fast-forward"]])
+def test_a_function_answers_the_task_that_waits_for_it(tmp_path, monkeypatch, capsys, more):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app.py").write_text(dedent(ANSWERS))
+    asks = task(
+        "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        Parameters={"FunctionName": "Ask", "Payload": {"token.$": "$$.Task.Token"}},
+    )
+    (tmp_path / "ask.asl.json").write_text(json.dumps(machine(Ask=asks)))
+    (tmp_path / "stepwell.toml").write_text('[lambda.Ask]\nhandler = "app.handler"\nruntime = "python3.12"\n')
+
+    code = invoke(["run", "ask.asl.json", *more])
+
+    out, err = capsys.readouterr()
+    assert (code, out and json.loads(out)) == (0, {"said": "yes"}), err
 
 
 PRINTS_WHERE = """

@@ -14,6 +14,7 @@ from msgspec import Struct
 from stepwell.adapters.hosts.local import LocalHost
 from stepwell.adapters.operations import Answer
 from stepwell.adapters.runs import Machines, Prepared, new_execution_of
+from stepwell.adapters.tasks.executions import calls_step_functions
 from stepwell.definitions.failure import Failure
 from stepwell.engine.effects import InvokeTask
 from stepwell.engine.errors import CallerError
@@ -70,7 +71,6 @@ class Hosted:
         self._polling: dict[str, deque[tuple[Answer[ActivityTask | None], str | None]]] = {}
         self._is_closed = False
         self._broken: BaseException | None = None
-        self._own: TaskHandler | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -316,15 +316,6 @@ class Hosted:
         """Performs a task: by the handler that its execution was started with, else as all are."""
         return self._cases.get(task.execution_arn, self.tasks)(task)
 
-    def step_functions(self, task: InvokeTask) -> Exchange:
-        """Performs a task that calls Step Functions: it calls these executions."""
-        if self._own is None:
-            from stepwell.adapters.api.api import Api  # here, not above: it stands on this
-            from stepwell.adapters.server.in_process import OwnStepFunctions
-
-            self._own = OwnStepFunctions(lambda: Api(runtime=self))
-        return self._own(task)
-
     def observe(self, execution: Execution, step: Step) -> None:
         """Sees each step of the host, when it is laid down."""
         arn = execution.arn
@@ -382,6 +373,28 @@ class Hosted:
                 answer.give(None if found is None else ActivityTask(*found))
             if not waiting:
                 del self._polling[arn]
+
+
+class OwnStepFunctions:
+    """A `TaskHandler`: tasks that call Step Functions (`aws-sdk:sfn`) call these executions, all others `beside`.
+
+    Where `beside` is a `World` that calls Step Functions elsewhere, they are left to it too.
+    """
+
+    def __init__(self, hosted: Hosted, beside: TaskHandler) -> None:
+        self._hosted = hosted
+        self._beside = beside
+        self._own: TaskHandler | None = None
+
+    def __call__(self, task: InvokeTask, /) -> Exchange:
+        if not calls_step_functions(task) or getattr(self._beside, "calls_step_functions", False):
+            return self._beside(task)
+        if self._own is None:
+            from stepwell.adapters.api.api import Api  # here, not above: it stands on this
+            from stepwell.adapters.server.in_process import ApiTasks
+
+            self._own = ApiTasks(Api(runtime=self._hosted))
+        return self._own(task)
 
 
 def _finish(answer: Answer[T], change: bool | Exception, shown: Callable[[], T]) -> None:

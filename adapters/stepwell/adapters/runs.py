@@ -165,6 +165,11 @@ class Machines:
             self._found[arn] = prepared, monotonic() + SECONDS_KNOWN
         return prepared
 
+    def given(self) -> Iterator[Prepared]:
+        """The state machines that were given; raises InvalidDefinition and UnreadableDefinition."""
+        for name in self._given:
+            yield self.find(name if name.startswith("arn:") else arns.state_machine_arn(name), bytes)
+
     def known(self, arn: str) -> Prepared | None:
         """What was found under this ARN a moment ago."""
         prepared, until = self._found.get(arn, (None, 0.0))

@@ -12,18 +12,17 @@ from time import monotonic
 from typing import TypeVar
 
 from stepwell.adapters.clocks import SkippingClock, SystemClock
-from stepwell.adapters.hosted import Hosted
+from stepwell.adapters.hosted import Hosted, OwnStepFunctions
 from stepwell.adapters.hosts.local import LocalHost
 from stepwell.adapters.retention import AS_ON_AWS, IN_MEMORY, Retention
 from stepwell.adapters.runs import Definition, Machines, launcher, open_for_answers
 from stepwell.adapters.stores.memory import MemoryStore
 from stepwell.adapters.stores.memory_registry import MemoryRegistry
 from stepwell.adapters.tasks.bindings import Bindings, BoundTasks, unbound
-from stepwell.adapters.tasks.executions import NestedExecutions, calls_step_functions
-from stepwell.engine.effects import InvokeTask
+from stepwell.adapters.tasks.executions import NestedExecutions
 from stepwell.engine.execution import Execution
 from stepwell.engine.machine import Step
-from stepwell.engine.ports import Exchange, Store, StoreFailed, TaskHandler
+from stepwell.engine.ports import Store, StoreFailed, TaskHandler
 from stepwell.engine.program import Program
 from stepwell.engine.registry import ActivityRecord, Registry, StateMachineStatus
 
@@ -66,8 +65,8 @@ class Runtime(Hosted):
         their time that Wait states take."""
         store, registry = _open(data)
         super().__init__(store, registry, Machines(state_machines, registry))
-        self._beside = beside or unbound
-        self.tasks: TaskHandler = BoundTasks(bindings, NestedExecutions(self._outside), has_workers=True)
+        outside = OwnStepFunctions(self, beside or unbound)
+        self.tasks: TaskHandler = BoundTasks(bindings, NestedExecutions(outside), has_workers=True)
         self._bindings = bindings
         self._case_of = case_of
         self._onlooker = onlooker
@@ -129,10 +128,6 @@ class Runtime(Hosted):
         for answer in tuple(self._unanswered):
             answer.settle(self._raise_closed)
         self.host.answer_posted()
-
-    def _outside(self, task: InvokeTask) -> Exchange:
-        is_own = calls_step_functions(task) and not getattr(self._beside, "calls_step_functions", False)
-        return self.step_functions(task) if is_own else self._beside(task)
 
     def _case(self, execution: Execution) -> TaskHandler | None:
         return None if execution.test_case is None or self._case_of is None else self._case_of(self, execution)

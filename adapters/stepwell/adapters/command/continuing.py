@@ -13,12 +13,13 @@ from msgspec import ValidationError
 from stepwell.adapters.command.carrying import carry, introduce, progress_of
 from stepwell.adapters.command.executions import newest_first, parent_of
 from stepwell.adapters.command.output import CannotBeDone
+from stepwell.adapters.command.performing import host_of, machines_of, needs_machines, performing
 from stepwell.adapters.command.problems import described
-from stepwell.adapters.command.settings import Settings, machines_of, performing, starts_executions
+from stepwell.adapters.command.settings import Settings
 from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
 from stepwell.adapters.definition_files import UnreadableDefinition
 from stepwell.adapters.hosts.local import LocalHost
-from stepwell.adapters.runs import Machines, launcher
+from stepwell.adapters.runs import Machines
 from stepwell.adapters.stores.sqlite import SqliteRegistry, SqliteStore
 from stepwell.adapters.tasks.bindings import UnusableFunction
 from stepwell.adapters.tasks.mock_files import invocations_of
@@ -81,18 +82,12 @@ def go_on(
     with _explained(), closing(SqliteRegistry(store.path)) as registry, ExitStack() as until_the_end:
         configuration = read_configuration(Path(settings.directory))
         known = invocations_of(store, family) if settings.mock_config else None
-        tasks = until_the_end.enter_context(performing(settings, configuration, machine, machine_name, known))
-        if starts_executions(machine):
+        performers = until_the_end.enter_context(performing(settings, configuration, machine, machine_name, known))
+        if needs_machines(performers):
             machines = machines_of(settings, configuration, machine_name, registry)
         progress = progress_of(machine)
-        host = LocalHost(
-            tasks,
-            store,
-            clock=settings.clock(latest_at),
-            observe=progress.observe if progress else None,
-            compile=machines.compile,
-            launch=launcher(machines, lambda: host),
-        )
+        onlooker = progress.observe if progress else None
+        host = host_of(performers, store, machines, settings.clock(latest_at), onlooker)
         begin(host)
         if progress:
             progress.follow(arn, host.clock.now(), events, store.standing(arn)[1])

@@ -68,7 +68,7 @@ def performers_without_mocks(command: Callable[..., int]) -> Callable[..., int]:
 def _packed(command: Callable[..., int], options: dict[str, Callable[..., Any]]) -> Callable[..., int]:
     @wraps(command)
     def packed(**given: Any) -> int:
-        return command(performers={name: given.pop(name) for name in options}, **given)
+        return command(given_performers={name: given.pop(name) for name in options}, **given)
 
     for option in reversed(options.values()):
         packed = option(packed)

@@ -26,7 +26,7 @@ from stepwell.engine.redrive import redrive_status
 def command(
     execution: str,
     data: Path | None,
-    performers: dict[str, Any],
+    given_performers: dict[str, Any],
     as_json: bool,
 ) -> int:
     """Let an execution that failed, timed out or was aborted go on where it stopped.
@@ -48,7 +48,7 @@ def command(
     with writing(data) as store:
         chosen = find(store, execution)
         _check(store, chosen)
-        settings = settings_of(store, chosen, performers)
+        settings = settings_of(store, chosen, given_performers)
         if settings is None:
             raise CannotBeDone(
                 f"{chosen.name}: was started by an engine or a server: redrive it there, or name the functions that "

@@ -23,7 +23,7 @@ from stepwell.engine.lifecycles import ExecutionStatus
 def command(
     execution: str | None,
     data: Path | None,
-    performers: dict[str, Any],
+    given_performers: dict[str, Any],
     as_json: bool,
 ) -> int:
     """Carry on a run whose process is gone: killed, crashed, or gone with its machine.
@@ -49,7 +49,7 @@ def command(
             raise _has_ended(chosen)
         if not store.is_abandoned(chosen.arn):
             raise _is_carried(chosen)
-        settings = settings_of(store, chosen, performers)
+        settings = settings_of(store, chosen, given_performers)
         if settings is None:
             raise CannotBeDone(
                 f"{chosen.name}: was started by an engine or a server, and goes on when that is started again; "

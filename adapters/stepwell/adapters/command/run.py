@@ -11,11 +11,11 @@ from stepwell.adapters.command import options
 from stepwell.adapters.command.carrying import carry, introduce, progress_of, refuse
 from stepwell.adapters.command.given import hint_of_a_file, read_text, value_of
 from stepwell.adapters.command.output import CannotBeDone
-from stepwell.adapters.command.settings import Settings, machines_of, performing, starts_executions
+from stepwell.adapters.command.performing import host_of, machines_of, needs_machines, performing, starts_executions
+from stepwell.adapters.command.settings import Settings
 from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
 from stepwell.adapters.definition_files import UnreadableDefinition
-from stepwell.adapters.hosts.local import LocalHost
-from stepwell.adapters.runs import Machines, Prepared, launcher, prepare, start
+from stepwell.adapters.runs import Machines, Prepared, prepare, start
 from stepwell.adapters.stores.memory import MemoryStore
 from stepwell.adapters.tasks.bindings import UnusableFunction
 from stepwell.adapters.tasks.mocks import InvalidMockConfig
@@ -44,7 +44,7 @@ from stepwell.engine.registry import Registry
 def command(
     file: str,
     given_input: str | None,
-    performers: dict[str, Any],
+    given_performers: dict[str, Any],
     fast_forward: bool,
     ephemeral: bool,
     data: Path | None,
@@ -85,27 +85,20 @@ def command(
     if ephemeral and data is not None:
         raise click.UsageError("--ephemeral keeps nothing, so --data has no meaning beside it")
     try:
-        settings = Settings.given(file=file, fast_forward=fast_forward, **performers)
+        settings = Settings.given(file=file, fast_forward=fast_forward, **given_performers)
         settings.check()
         configuration = read_configuration()
         input_text = _read_input(given_input)
         prepared = prepare(Path(file))
         with (
-            performing(settings, configuration, prepared.program.machine, prepared.machine_name) as tasks,
+            performing(settings, configuration, prepared.program.machine, prepared.machine_name) as performers,
             _opened(prepared, None if ephemeral else data or configuration.data) as (store, registry),
         ):
             machines = Machines()
-            if starts_executions(prepared.program.machine):
+            if needs_machines(performers):
                 machines = machines_of(settings, configuration, prepared.machine_name, registry)
             progress = progress_of(prepared.program.machine)
-            host = LocalHost(
-                tasks,
-                store,
-                clock=settings.clock(),
-                observe=progress.observe if progress else None,
-                compile=machines.compile,
-                launch=launcher(machines, lambda: host),
-            )
+            host = host_of(performers, store, machines, settings.clock(), progress.observe if progress else None)
             try:
                 execution = start(host, prepared, input=input_text, name=name, settings=settings.as_text(), done=_begun)
             except ExecutionAlreadyExists as fault:

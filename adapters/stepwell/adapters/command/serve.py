@@ -15,7 +15,8 @@ import click
 
 from stepwell.adapters.command import options
 from stepwell.adapters.command.output import CannotBeDone, is_terminal, say
-from stepwell.adapters.command.settings import Settings, world_of
+from stepwell.adapters.command.performing import world_of
+from stepwell.adapters.command.settings import Settings
 from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
 from stepwell.adapters.logs import LogGroups
 from stepwell.adapters.logs.execution_log import ExecutionLog
@@ -118,7 +119,7 @@ def command(
     port: int,
     data: Path | None,
     ephemeral: bool,
-    performers: dict[str, Any],
+    given_performers: dict[str, Any],
     mock_config: str | None,
     fast_forward: bool,
     wait_time_scale: float,
@@ -167,9 +168,8 @@ def command(
             _log_to_stderr(is_terminal(sys.stderr) if access_log is None else access_log)
             groups, has_log_group = log_groups(logs, kept, region)
             log = ExecutionLog(*groups, redact=Redaction(redact, "--redact") if redact else None)
-            settings = Settings.given(
-                **{**performers, "calls": (*performers["calls"], *_endpoints(aws_endpoint, lambda_endpoint))}
-            )
+            calls = (*given_performers.pop("calls"), *_endpoints(aws_endpoint, lambda_endpoint))
+            settings = Settings.given(calls=calls, **given_performers)
             world = until_the_end.enter_context(
                 world_of(
                     settings,

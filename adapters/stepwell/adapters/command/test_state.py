@@ -27,7 +27,8 @@ from stepwell.adapters.command.output import (
     write_json,
     write_json_text,
 )
-from stepwell.adapters.command.settings import Settings, performing
+from stepwell.adapters.command.performing import performing
+from stepwell.adapters.command.settings import Settings
 from stepwell.adapters.command.wording import failure as in_words
 from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
 from stepwell.adapters.definition_files import LoadedDefinition, UnreadableDefinition, read_definition
@@ -98,7 +99,7 @@ def command(
     level: str,
     variables: str | None,
     context: str | None,
-    performers: dict[str, Any],
+    given_performers: dict[str, Any],
     retry_count: int | None,
     failed_iterations: int | None,
     error_from: str | None,
@@ -130,7 +131,7 @@ def command(
     if mock_cause is not None and mock_error is None:
         raise click.UsageError("--mock-cause belongs to an error: name that with --mock-error")
     try:
-        settings = Settings.given(file=file, fast_forward=fast_forward, **performers)
+        settings = Settings.given(file=file, fast_forward=fast_forward, **given_performers)
         loaded = read_definition(Path(file))
         test = StateTest(
             definition=dumps(loaded.source.value),
@@ -151,10 +152,10 @@ def command(
         )
         pause: Callable[[float], None] = (lambda _seconds: None) if fast_forward else sleep
         with (
-            performing(settings, read_configuration(), machine_of(test), loaded.machine_name) as tasks,
+            performing(settings, read_configuration(), machine_of(test), loaded.machine_name) as performers,
             redirect_stdout(sys.stderr),
         ):
-            response = perform(test, tasks, pause=pause)
+            response = perform(test, performers.over(), pause=pause)
     except InvalidDefinition as fault:
         return refuse(fault, file)
     except (CallerError, InvalidConfiguration, InvalidMockConfig, UnreadableDefinition, UnusableFunction) as fault:

@@ -1,10 +1,10 @@
 """The API without a network: what botocore would send is answered in this process.
 
-`Answering` is for a client of boto3; `OwnStepFunctions` is for tasks that call Step Functions (`aws-sdk:sfn`), which is
-the engine that they are in.
+`Answering` is for a client of boto3; `ApiTasks` is for tasks that call Step Functions (`aws-sdk:sfn`), which is what
+they run in.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from threading import Lock
 from typing import Any
@@ -50,10 +50,10 @@ class _Body(BytesIO):
         yield self.read()
 
 
-class OwnStepFunctions:
+class ApiTasks:
     """A `TaskHandler` for tasks that call Step Functions. They are made as from the account of their execution."""
 
-    def __init__(self, api: Callable[[], Api]) -> None:
+    def __init__(self, api: Api) -> None:
         self._api = api
         self._lock = Lock()
         self._tasks: dict[str, AwsTasks] = {}
@@ -63,5 +63,5 @@ class OwnStepFunctions:
         with self._lock:
             if account not in self._tasks:
                 endpoints = Endpoints(of_services={"sfn": ENDPOINT}, credentials=Credentials(access_key_id=account))
-                self._tasks[account] = AwsTasks(endpoints, answering=Answering(self._api()))
+                self._tasks[account] = AwsTasks(endpoints, answering=Answering(self._api))
         return self._tasks[account](task)

@@ -5,7 +5,7 @@ does not know to the next. What the world needs (moto, the processes of function
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from os import PathLike
 from pathlib import Path
@@ -55,8 +55,8 @@ class World:
     `tasks/aws/endpoints.py`. `seed`: a file of what is in moto before the first task; see `tasks/aws/seeds.py`.
     `template`: a SAM or CloudFormation template, whose Lambda functions in Python and Node.js are run from their
     source, and whose tables, queues, buckets, topics ... are in moto too. `configuration`: what `stepwell.toml` says;
-    what is given here counts before it. `step_functions`: the URL at which functions call Step Functions. `log` takes
-    what they print, line by line, from any thread.
+    what is given here counts before it. `step_functions`: the URL at which functions call Step Functions, or what gives
+    it where there are functions. `log` takes what they print, line by line, from any thread.
 
     May be used from any thread. Raises InvalidEndpoint, InvalidSeeds, InvalidFunction, and UnreadableDefinition.
     """
@@ -70,7 +70,7 @@ class World:
         configuration: Configuration | None = None,
         region: str | None = None,
         environment: Mapping[str, str] | None = None,
-        step_functions: str | None = None,
+        step_functions: str | Callable[[], str] | None = None,
         log: Log = log_to_stderr,
     ) -> None:
         configuration = configuration or Configuration()
@@ -89,9 +89,11 @@ class World:
             self.endpoints = Endpoints.of(
                 wanted, environment, region=region, moto=lambda: _moto(undone, seed, template)
             )
-            self.variables = _variables(self.endpoints, step_functions)
+            sources = function_sources(template, configuration.lambda_functions)
+            own = step_functions() if callable(step_functions) and sources else step_functions
+            self.variables = _variables(self.endpoints, None if callable(own) else own)
             functions = LambdaFunctions(
-                function_sources(template, configuration.lambda_functions),
+                sources,
                 AwsTasks(
                     self.endpoints,
                     HttpTasks(

@@ -14,6 +14,8 @@ their source, AWS services in moto, at an endpoint or in the cloud, and HTTP API
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from stepwell.adapters.clocks import SkippingClock, SystemClock
@@ -70,6 +72,7 @@ def run(
     mocks: Mocks | None = None,
     state_machines: Mapping[str, Definition] | None = None,
     world: TaskHandler | None = None,
+    record: str | PathLike[str] | None = None,
     fast_forward: bool = False,
     name: str | None = None,
 ) -> Result:
@@ -79,7 +82,7 @@ def run(
     timestamps. `mocks`: see `stepwell.adapters.tasks.mocks.read_mocks`. Ctrl-C aborts the execution and is raised again
     once the execution has ended. `state_machines`: definitions that tasks may start as nested executions, by name or
     ARN. `world` performs the tasks that are bound to no function: a
-    `stepwell.world.World`.
+    `stepwell.world.World`. `record`: the file of a cassette, which gets the answers of all tasks (`World(replay=...)`).
 
     Raises InvalidDefinition (with all problems), UnreadableDefinition, InvalidExecutionInput, InvalidName,
     InvalidMockConfig, and NotJson for an input that is no JSON value.
@@ -102,6 +105,10 @@ def run(
         host = LocalHost(tasks(beside), MemoryStore(), clock=clock, compile=machines.compile, launch=launch)
     execution = start(host, prepared, input=input_text(input), name=name)
     run_to_the_end(host)
+    if record is not None:
+        from stepwell.adapters.tasks.cassettes import calls_of_run, write_cassette  # pays who has one
+
+        write_cassette(Path(record), calls_of_run(host.store, execution.arn))
     return Result(execution, partial(host.store.history, execution.arn))
 
 

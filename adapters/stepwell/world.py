@@ -14,11 +14,13 @@ nothing else.
 from stepwell.adapters.configuration import Configuration, InvalidConfiguration, read_configuration
 from stepwell.adapters.tasks.aws.endpoints import InvalidEndpoint
 from stepwell.adapters.tasks.aws.seeds import InvalidSeeds
+from stepwell.adapters.tasks.cassettes import InvalidCassette
 from stepwell.adapters.tasks.lambda_functions import InvalidFunction
 from stepwell.adapters.tasks.world import World
 
 __all__ = [
     "Configuration",
+    "InvalidCassette",
     "InvalidConfiguration",
     "InvalidEndpoint",
     "InvalidFunction",

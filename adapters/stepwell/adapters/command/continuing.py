@@ -13,7 +13,7 @@ from msgspec import ValidationError
 from stepwell.adapters.command.carrying import carry, introduce, progress_of
 from stepwell.adapters.command.executions import newest_first, parent_of
 from stepwell.adapters.command.output import CannotBeDone
-from stepwell.adapters.command.performing import host_of, machines_of, needs_machines, performing
+from stepwell.adapters.command.performing import host_of, machines_of, needs_machines, performing, recording
 from stepwell.adapters.command.problems import described
 from stepwell.adapters.command.settings import Settings
 from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
@@ -34,17 +34,13 @@ def settings_of(store: SqliteStore, execution: Execution, performers: dict[str, 
     kept = store.settings(execution.arn)
     try:
         given = Settings.given(**performers)
+        settings = given if kept is None else Settings.read(kept).overridden(given)
+        settings.check()
     except InvalidConfiguration as fault:
         raise CannotBeDone(str(fault)) from None
-    if kept is None:
-        given.check()
-        return given if any(performers.values()) else None
-    try:
-        settings = Settings.read(kept).overridden(given)
     except (ValidationError, ValueError):
         raise CannotBeDone(f"{execution.name}: was started by another program, which alone can carry it on") from None
-    settings.check()
-    return settings
+    return settings if kept is not None or any(performers.values()) else None
 
 
 def descendants_of(store: SqliteStore, arn: str) -> list[str]:
@@ -92,7 +88,8 @@ def go_on(
         if progress:
             progress.follow(arn, host.clock.now(), events, store.standing(arn)[1])
             introduce(machine_name, execution.name, f"goes on after {len(events):,} events")
-        return carry(host, execution, progress, as_json=as_json)
+        with recording(settings, store, arn):
+            return carry(host, execution, progress, as_json=as_json)
 
 
 @contextmanager

@@ -51,17 +51,33 @@ state_input = click.option(
 )
 
 
+record = click.option(
+    "--record",
+    metavar="FILE",
+    help="Keep the answers that tasks get: a cassette for --replay. Passwords, tokens and secrets are taken out.",
+)
+replay = click.option(
+    "--replay",
+    metavar="FILE",
+    help="Give tasks the answers of a cassette, or of what `aws stepfunctions get-execution-history` has printed; "
+    "nothing is called.",
+)
+redact = click.option(
+    "--redact", multiple=True, metavar="JSONPATH", help="What no cassette shows: $..card. May be given several times."
+)
+
 _PERFORMERS = {"functions": functions, "calls": calls, "seed": seed, "template": template}
 _MOCKS = {"mock_config": mock_config, "test_case": test_case}
+_CASSETTES = {"record": record, "replay": replay, "redact": redact}
 
 
 def performers(command: Callable[..., int]) -> Callable[..., int]:
     """All options that say who performs tasks. The command gets them together: what `Settings.given` takes of them."""
-    return _packed(command, _PERFORMERS | _MOCKS)
+    return _packed(command, _PERFORMERS | _MOCKS | _CASSETTES)
 
 
 def performers_without_mocks(command: Callable[..., int]) -> Callable[..., int]:
-    """As `performers`, for a command that has mocks of its own."""
+    """As `performers`, for a command that has mocks of its own, and no run to record."""
     return _packed(command, _PERFORMERS)
 
 

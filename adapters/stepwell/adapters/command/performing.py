@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from stepwell.adapters.clocks import SkippingClock, SystemClock
 from stepwell.adapters.command.settings import Settings
-from stepwell.adapters.configuration import Configuration
+from stepwell.adapters.configuration import Configuration, InvalidConfiguration
 from stepwell.adapters.definition_files import machines_in
 from stepwell.adapters.hosts.local import LocalHost
 from stepwell.adapters.runs import Definition, Machines, launcher
@@ -29,6 +29,7 @@ from stepwell.engine.registry import Registry
 if TYPE_CHECKING:
     from stepwell.adapters.hosted import Hosted
     from stepwell.adapters.hosted_run import Door
+    from stepwell.adapters.logs.redaction import Redaction
 
 STARTS_EXECUTIONS = ":states:startExecution"
 STEP_FUNCTIONS = ":aws-sdk:sfn:"
@@ -45,6 +46,8 @@ class Performers(Struct, frozen=True, kw_only=True):
     world: TaskHandler
     door: "Door | None"
     """Where functions beside this process call Step Functions."""
+    replayed: "Callable[[TaskHandler], TaskHandler] | None"
+    """Gives answers from a cassette, and leaves what is not on it to a handler."""
 
     @property
     def call_step_functions(self) -> bool:
@@ -53,7 +56,7 @@ class Performers(Struct, frozen=True, kw_only=True):
 
     def over(self, hosted: "Hosted | None" = None) -> TaskHandler:
         """The handler of tasks. The Step Functions that they call are these executions."""
-        beside = self.world
+        beside: TaskHandler = self.world
         if hosted is not None:
             from stepwell.adapters.hosted import OwnStepFunctions  # pays who calls it
 
@@ -64,6 +67,8 @@ class Performers(Struct, frozen=True, kw_only=True):
             from stepwell.adapters.tasks.executions import NestedExecutions  # pays who starts any
 
             beside = NestedExecutions(beside)
+        if self.replayed is not None:
+            beside = self.replayed(beside)
         tasks: TaskHandler = BoundTasks(self.bindings, beside)
         if not self.case:
             return tasks
@@ -105,12 +110,17 @@ def performing(
 
         # Where it was said where calls go, functions of this process find services there too, from their import on.
         is_said = bool(settings.calls or configuration.calls)
-        world = opened_world() if is_said else unbound
+        replayed: Callable[[TaskHandler], TaskHandler] | None = None
+        world: TaskHandler = unbound
+        if settings.replay is not None:
+            replayed, world = _replay(settings)
+        elif is_said:
+            world = opened_world()
         with printing_to_stderr():
             module: ModuleType | None = None if settings.functions is None else load_module(settings.functions)
             bindings = Bindings(module, configuration.functions)
             goes_out = _find_functions(machine, bindings, case)
-        if goes_out and not is_said:
+        if goes_out and not is_said and settings.replay is None:
             world = opened_world()
         yield Performers(
             machine=machine,
@@ -120,7 +130,48 @@ def performing(
             invocations=invocations,
             world=world,
             door=door,
+            replayed=replayed,
         )
+
+
+def _replay(settings: Settings) -> tuple[Callable[[TaskHandler], TaskHandler], TaskHandler]:
+    """What gives the answers of a cassette, and what performs what is not on it; raises InvalidConfiguration."""
+    from stepwell.adapters.tasks.cassettes import InvalidCassette, ReplayedTasks, not_recorded, read_cassette
+
+    assert settings.replay is not None, "asked for only where there is one"
+    try:
+        calls = read_cassette(Path(settings.replay))
+    except InvalidCassette as fault:
+        raise InvalidConfiguration(str(fault)) from None
+    redact = _redaction(settings)
+    return lambda beside: ReplayedTasks(calls, beside, redact=redact), not_recorded
+
+
+def _redaction(settings: Settings) -> "Redaction | None":
+    from stepwell.adapters.logs.redaction import Redaction, UnusablePath
+
+    try:
+        return Redaction(settings.redact, "--redact") if settings.redact else None
+    except UnusablePath as fault:
+        raise InvalidConfiguration(str(fault)) from None
+
+
+@contextmanager
+def recording(settings: Settings, store: Store, arn: str) -> Iterator[None]:
+    """When this is left, however it is, the cassette of an execution is written. Raises InvalidConfiguration."""
+    if settings.record is None:
+        yield
+        return
+    from stepwell.adapters.tasks.cassettes import InvalidCassette, calls_of_run, write_cassette
+
+    redact = _redaction(settings)
+    try:
+        yield
+    finally:
+        try:
+            write_cassette(Path(settings.record), calls_of_run(store, arn, redact))
+        except InvalidCassette as fault:
+            raise InvalidConfiguration(str(fault)) from None
 
 
 def host_of(

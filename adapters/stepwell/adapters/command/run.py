@@ -11,7 +11,14 @@ from stepwell.adapters.command import options
 from stepwell.adapters.command.carrying import carry, introduce, progress_of, refuse
 from stepwell.adapters.command.given import hint_of_a_file, read_text, value_of
 from stepwell.adapters.command.output import CannotBeDone
-from stepwell.adapters.command.performing import host_of, machines_of, needs_machines, performing, starts_executions
+from stepwell.adapters.command.performing import (
+    host_of,
+    machines_of,
+    needs_machines,
+    performing,
+    recording,
+    starts_executions,
+)
 from stepwell.adapters.command.settings import Settings
 from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
 from stepwell.adapters.definition_files import UnreadableDefinition
@@ -106,7 +113,8 @@ def command(
             if progress:
                 progress.follow(execution.arn, host.clock.now())
                 introduce(prepared.machine_name, execution.name, *_notes(prepared))
-            return carry(host, execution, progress, as_json=as_json)
+            with recording(settings, store, execution.arn):
+                return carry(host, execution, progress, as_json=as_json)
     except InvalidDefinition as fault:
         return refuse(fault, file)
     except (

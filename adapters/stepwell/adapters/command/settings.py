@@ -31,6 +31,12 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
     """What is in moto before the first task."""
     template: str | None = None
     """Whose Lambda functions are run from their source."""
+    record: str | None = None
+    """The cassette to be written."""
+    replay: str | None = None
+    """The cassette to be played."""
+    redact: tuple[str, ...] = ()
+    """What no cassette shows: JSONPaths."""
     fast_forward: bool = False
     directory: str
     """Where the run was started: modules are imported from there, and its configuration holds."""
@@ -46,6 +52,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
         calls: tuple[str, ...] = (),
         seed: str | None = None,
         template: str | None = None,
+        record: str | None = None,
+        replay: str | None = None,
+        redact: tuple[str, ...] = (),
         fast_forward: bool = False,
     ) -> Self:
         """Those of a command line; raises InvalidConfiguration."""
@@ -58,6 +67,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
             calls=_read_calls(calls),
             seed=seed and os.path.abspath(seed),
             template=template and os.path.abspath(template),
+            record=record and os.path.abspath(record),
+            replay=replay and os.path.abspath(replay),
+            redact=redact,
             fast_forward=fast_forward,
             directory=os.getcwd(),
         )
@@ -77,12 +89,19 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
             calls={**self.calls, **given.calls},
             seed=given.seed or self.seed,
             template=given.template or self.template,
+            record=given.record or self.record,
+            replay=given.replay or self.replay,
+            redact=given.redact or self.redact,
         )
 
     def check(self) -> None:
         """Raises UsageError for options that need another one."""
         if self.test_case is not None and self.mock_config is None:
             raise click.UsageError("--test-case chooses from a mock file: name that with --mock-config")
+        if self.redact and not (self.record or self.replay):
+            raise click.UsageError("--redact is for cassettes: give --record or --replay as well")
+        if self.record and not os.path.isdir(os.path.dirname(self.record)):
+            raise InvalidConfiguration(f"--record: there is no directory {os.path.dirname(self.record)}")
 
     def as_text(self) -> str:
         return json.dumps(msgspec.to_builtins(self))  # escaped: the name of a directory may be no text in UTF-8

@@ -35,7 +35,7 @@ from stepwell.adapters.tasks.http import HttpTasks
 from stepwell.adapters.tasks.lambda_functions import LambdaFunctions, function_sources
 from stepwell.adapters.tasks.lambda_functions.processes import Log, log_to_stderr
 from stepwell.engine.effects import InvokeTask
-from stepwell.engine.ports import Exchange
+from stepwell.engine.ports import Exchange, TaskHandler
 
 NO_ENDPOINT = "http://127.0.0.1:1/stepwell-calls-nothing-here"
 """Where functions find nobody when they call what is not to be called; their error shows it."""
@@ -54,11 +54,13 @@ class World:
     `calls`: where AWS services are called, for all of them or by service: `mock`, `moto`, `aws` or a URL; see
     `tasks/aws/endpoints.py`. `seed`: a file of what is in moto before the first task; see `tasks/aws/seeds.py`.
     `template`: a SAM or CloudFormation template, whose Lambda functions in Python and Node.js are run from their
-    source, and whose tables, queues, buckets, topics ... are in moto too. `configuration`: what `stepwell.toml` says;
-    what is given here counts before it. `step_functions`: the URL at which functions call Step Functions, or what gives
-    it where there are functions. `log` takes what they print, line by line, from any thread.
+    source, and whose tables, queues, buckets, topics ... are in moto too. `replay`: a cassette, from which tasks get
+    their answers; nothing is called then. `configuration`: what `stepwell.toml` says; what is given here counts before
+    it. `step_functions`: the URL at which functions call Step Functions, or what gives it where there are functions.
+    `log` takes what they print, line by line, from any thread.
 
-    May be used from any thread. Raises InvalidEndpoint, InvalidSeeds, InvalidFunction, and UnreadableDefinition.
+    May be used from any thread. Raises InvalidEndpoint, InvalidSeeds, InvalidFunction, InvalidCassette, and
+    UnreadableDefinition.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class World:
         calls: str | Calls | None = None,
         seed: str | PathLike[str] | None = None,
         template: str | PathLike[str] | None = None,
+        replay: str | PathLike[str] | None = None,
         configuration: Configuration | None = None,
         region: str | None = None,
         environment: Mapping[str, str] | None = None,
@@ -109,7 +112,11 @@ class World:
                 environment=changed(environment, self.variables),
             )
             undone.callback(functions.close)
-            self._perform = functions
+            self._perform: TaskHandler = functions
+            if replay is not None:
+                from stepwell.adapters.tasks.cassettes import ReplayedTasks, read_cassette  # pays who has one
+
+                self._perform = ReplayedTasks(read_cassette(Path(replay)))
             self._closing = undone.pop_all()
 
     @property

@@ -41,5 +41,10 @@ def marks(case: Case) -> list[pytest.MarkDecorator]:
 def marks_of_calls(case: Case) -> list[pytest.MarkDecorator]:
     """The same for a test of the API calls of the case: what cannot be run yet can be kept and described."""
     is_run = any(call["operation"].startswith("Start") for call in case.calls)
-    reason = _reason_by_feature(case) if is_run else None
+    return marks_by_feature(case) if is_run else []
+
+
+def marks_by_feature(case: Case) -> list[pytest.MarkDecorator]:
+    """The same for a test to which only the features of a case matter."""
+    reason = _reason_by_feature(case)
     return [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]

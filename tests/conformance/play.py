@@ -8,6 +8,7 @@ from conformance.answers import Script
 from conformance.cases import Case
 from conformance.compare import Bindings, Difference, compare_end, compare_history, compare_logs
 from stepwell.adapters.hosts.simulation import START, SimulatedRun, simulate
+from stepwell.engine.ports import TaskHandler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ def play(case: Case, bindings: Bindings) -> Iterator[Played]:
     for execution in case.executions:
         machine = case.machines[execution["state_machine"]]
         script = Script(execution, case.resources, bindings)
-        run = _start(case, execution, machine, script)
+        run = started(case, execution, script)
         yield Played(expected=_oldest_first(execution), machine=machine, run=run, script=script)
 
 
@@ -49,12 +50,14 @@ def _compare(played: Played, bindings: Bindings) -> list[Difference | None]:
     ]
 
 
-def _start(case: Case, execution: Mapping[str, Any], machine: Mapping[str, Any], script: Script) -> SimulatedRun:
+def started(case: Case, execution: Mapping[str, Any], tasks: TaskHandler) -> SimulatedRun:
+    """An execution of a case, with somebody who performs its tasks."""
+    machine = case.machines[execution["state_machine"]]
     name, arn = _name_and_arn(execution, machine)
     return simulate(
         machine["definition"],
         "{}" if execution["input"] is None else execution["input"],
-        tasks=script,
+        tasks=tasks,
         machine_arn=machine["arn"],
         machine_name=machine["name"],
         role_arn=machine["roleArn"],

@@ -29,7 +29,6 @@ from stepwell.engine.registry import Registry
 if TYPE_CHECKING:
     from stepwell.adapters.hosted import Hosted
     from stepwell.adapters.hosted_run import Door
-    from stepwell.adapters.logs.redaction import Redaction
 
 STARTS_EXECUTIONS = ":states:startExecution"
 STEP_FUNCTIONS = ":aws-sdk:sfn:"
@@ -143,17 +142,8 @@ def _replay(settings: Settings) -> tuple[Callable[[TaskHandler], TaskHandler], T
         calls = read_cassette(Path(settings.replay))
     except InvalidCassette as fault:
         raise InvalidConfiguration(str(fault)) from None
-    redact = _redaction(settings)
+    redact = settings.redaction()
     return lambda beside: ReplayedTasks(calls, beside, redact=redact), not_recorded
-
-
-def _redaction(settings: Settings) -> "Redaction | None":
-    from stepwell.adapters.logs.redaction import Redaction, UnusablePath
-
-    try:
-        return Redaction(settings.redact, "--redact") if settings.redact else None
-    except UnusablePath as fault:
-        raise InvalidConfiguration(str(fault)) from None
 
 
 @contextmanager
@@ -164,7 +154,7 @@ def recording(settings: Settings, store: Store, arn: str) -> Iterator[None]:
         return
     from stepwell.adapters.tasks.cassettes import InvalidCassette, calls_of_run, write_cassette
 
-    redact = _redaction(settings)
+    redact = settings.redaction()
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ They are kept with the execution, so that `stepwell resume` and `stepwell redriv
 
 import json
 import os
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import click
 import msgspec
@@ -14,6 +14,9 @@ from msgspec.structs import replace
 
 from stepwell.adapters.clocks import SkippingClock, SystemClock
 from stepwell.adapters.configuration import InvalidConfiguration
+
+if TYPE_CHECKING:
+    from stepwell.adapters.logs.redaction import Redaction
 
 
 class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -102,6 +105,18 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
             raise click.UsageError("--redact is for cassettes: give --record or --replay as well")
         if self.record and not os.path.isdir(os.path.dirname(self.record)):
             raise InvalidConfiguration(f"--record: there is no directory {os.path.dirname(self.record)}")
+        self.redaction()
+
+    def redaction(self) -> "Redaction | None":
+        """What takes more than the usual secrets out of cassettes; raises InvalidConfiguration."""
+        if not self.redact:
+            return None
+        from stepwell.adapters.logs.redaction import Redaction, UnusablePath  # pays who hides something
+
+        try:
+            return Redaction(self.redact, "--redact")
+        except UnusablePath as fault:
+            raise InvalidConfiguration(str(fault)) from None
 
     def as_text(self) -> str:
         return json.dumps(msgspec.to_builtins(self))  # escaped: the name of a directory may be no text in UTF-8

@@ -152,9 +152,7 @@ def _resource(details: Event) -> str:
 def _value(details: Event, member: str, hide: Sequence[Redaction]) -> Json:
     text = details.get(member)
     if not isinstance(text, str):
-        raise NoCalls(
-            f"an event has no {member!r}: the history must have its execution data (--include-execution-data)"
-        )
+        raise NoCalls(f"an event has no {member!r}: print the history with --include-execution-data")
     try:
         return loads(_hidden({member: text}, hide)[member])
     except InvalidJson:

@@ -48,13 +48,13 @@ def runnable() -> list[Any]:
 
 def _is_runnable(row: Mapping[str, Any]) -> bool:
     """Real, without defects, and without the parts of the language that are not there yet."""
-    return row["kind"] in REAL and not row["defects"] and not _is_distributed(row["definition"])
+    return row["kind"] in REAL and not row["defects"] and not is_distributed(row["definition"])
 
 
-def _is_distributed(value: Any) -> bool:
+def is_distributed(value: Any) -> bool:
     if isinstance(value, dict):
-        return value.get("Mode") == "DISTRIBUTED" or any(map(_is_distributed, value.values()))
-    return isinstance(value, list) and any(map(_is_distributed, value))
+        return value.get("Mode") == "DISTRIBUTED" or any(map(is_distributed, value.values()))
+    return isinstance(value, list) and any(map(is_distributed, value))
 
 
 PATH = re.compile(r"(?<![$\w])\$((?:\.[\w-]+|\[\d+\]|\[\*\]|\['[^']+'\])+)")

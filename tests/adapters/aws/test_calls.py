@@ -114,6 +114,16 @@ def test_parameters_that_the_api_does_not_take_end_the_execution(service, call, 
     assert not service.requests
 
 
+def test_an_attribute_of_an_optimized_call_may_be_a_text_alone(service, call):
+    item = {"id": "7", "tags": {"L": ["a"]}, "size": {"N": "1"}}
+
+    call(f"{OPTIMIZED}dynamodb:putItem", {"TableName": "t", "Item": item})
+    refused = call(f"{SDK}dynamodb:putItem", {"TableName": "t", "Item": item})
+
+    assert service.body["Item"] == {"id": {"S": "7"}, "tags": {"L": [{"S": "a"}]}, "size": {"N": "1"}}
+    assert refused.error == "States.Runtime"
+
+
 @pytest.mark.parametrize(
     ("resource", "parameters", "error", "cause"),
     [

@@ -95,22 +95,16 @@ class World:
             sources = function_sources(template, configuration.lambda_functions)
             own = step_functions() if callable(step_functions) and sources else step_functions
             self.variables = _variables(self.endpoints, None if callable(own) else own)
-            functions = LambdaFunctions(
-                sources,
-                AwsTasks(
-                    self.endpoints,
-                    HttpTasks(
-                        configuration.connections,
-                        unbound,
-                        allowed_hosts=configuration.allowed_hosts,
-                        environment=environment,
-                        find=EventBridgeConnections(self.endpoints),
-                    ),
-                    allowed_hosts=configuration.allowed_hosts,
-                ),
-                log=log,
-                environment=changed(environment, self.variables),
+            http = HttpTasks(
+                configuration.connections,
+                unbound,
+                allowed_hosts=configuration.allowed_hosts,
+                environment=environment,
+                find=EventBridgeConnections(self.endpoints),
             )
+            services = AwsTasks(self.endpoints, http, allowed_hosts=configuration.allowed_hosts)
+            undone.callback(services.close)
+            functions = LambdaFunctions(sources, services, log=log, environment=changed(environment, self.variables))
             undone.callback(functions.close)
             self._perform: TaskHandler = functions
             if replay is not None:
@@ -143,14 +137,17 @@ class World:
                     os.environ[name] = before[name]
 
     def client(self, service: str, **about: Any) -> Any:
-        """A client of boto3 for a service, where tasks call it. Raises InvalidEndpoint where they do not."""
+        """A client of boto3 for a service, where tasks call it; it is closed with the world.
+
+        Raises InvalidEndpoint where they do not call it.
+        """
         import boto3  # here, not above: who looks at nothing pays nothing for it
 
         segment = segment_named(service)
         if not self.endpoints.reaches(segment):
             raise InvalidEndpoint(f"{service!r} is not called: say where it is with calls, as 'moto' or as a URL")
         credentials = self.endpoints.credentials_for(segment)
-        return boto3.client(
+        client = boto3.client(
             service,
             **{
                 "endpoint_url": self.endpoints.url(segment),
@@ -161,6 +158,8 @@ class World:
                 **about,
             },
         )
+        self._closing.callback(client.close)
+        return client
 
     def close(self) -> None:
         """Ends all that belongs to it. What functions are doing is lost."""

@@ -49,6 +49,9 @@ class ApiCaller:
             return Failure(NOT_SUPPORTED, cause)
         return _call(connection, operation, request, task, of_result)
 
+    def close(self) -> None:
+        self._clients.close()
+
     def _region(self, segment: str, task: InvokeTask) -> str:
         of_execution = [*task.execution_arn.split(":"), "", "", "", ""][3]
         return self._endpoints.region or self._clients.region(segment) or of_execution or "us-east-1"

@@ -9,7 +9,7 @@ and the account in its ARN counts for nothing.
 
 from collections.abc import Callable, Generator
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -30,6 +30,9 @@ from stepwell.definitions.json_text import InvalidJson, dumps, loads
 from stepwell.definitions.resources import Integration, LambdaFunction
 from stepwell.engine.effects import InvokeTask
 from stepwell.engine.ports import Call, Exchange, Submitted, Succeeded, TaskHandler
+
+if TYPE_CHECKING:
+    from stepwell.adapters.tasks.aws.caller import ApiCaller
 
 SDK = "aws-sdk:"
 
@@ -53,6 +56,10 @@ class AwsTasks:
         self._allowed_hosts = allowed_hosts
         self._caller = LateCaller(endpoints, answering)
         self._beside = beside
+
+    def close(self) -> None:
+        """Lets go of its connections."""
+        self._caller.close()
 
     def __call__(self, task: InvokeTask) -> Exchange:
         segment = segment_of(task)
@@ -89,7 +96,7 @@ class LateCaller:
         self._endpoints = endpoints
         self._answering = answering
         self._lock = Lock()
-        self._call: Caller | None = None
+        self._call: ApiCaller | None = None
 
     def __call__(self, request: Request, task: InvokeTask, of_result: Dialect | None = None, /) -> Answer | Failure:
         with self._lock:
@@ -98,6 +105,11 @@ class LateCaller:
 
                 self._call = ApiCaller(self._endpoints, self._answering)
         return self._call(request, task, of_result)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._call is not None:
+                self._call.close()
 
 
 def segment_of(task: InvokeTask) -> str | None:

@@ -97,6 +97,16 @@ class Clients:
                 assumed = self._assumed[role, region] = self._assume(role, region)
             return self._kept(assumed.connections, segment, region, assumed.credentials)
 
+    def close(self) -> None:
+        """Lets go of all connections; what is called after that makes new ones."""
+        with self._lock:
+            of_roles = [connections for assumed in self._assumed.values() for connections in (assumed.connections,)]
+            for connections in (self._connections, *of_roles):
+                for connection in connections.values():
+                    connection.client.close()
+            self._connections.clear()
+            self._assumed.clear()
+
     def region(self, segment: str) -> str | None:
         """The region that the user's settings give for services of AWS itself."""
         with self._lock:

@@ -3,9 +3,13 @@
 Rule 1: a new one is empty, and nothing of it is left when it is closed. What it keeps belongs to the process: several
 that are open at the same time share it, and so does whoever uses `moto.mock_aws` around it.
 Rule 2: moto is an extra, imported by who starts it.
+Rule 3: where there is no Docker, jobs of Batch succeed at once, and functions that were created in it answer something:
+moto would run both in containers.
 """
 
+import os
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +24,7 @@ class Offline:
 
     def __init__(self) -> None:
         try:
+            from moto.core.config import default_user_config
             from moto.core.models import MockAWS
             from moto.moto_api._internal.models import moto_api_backend
             from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -31,6 +36,9 @@ class Offline:
             def log(self, type: str, message: str, *args: Any) -> None:
                 pass
 
+        if not _has_docker():
+            for service in ("batch", "lambda"):
+                default_user_config[service]["use_docker"] = False
         application = DomainDispatcherApplication(create_backend_app)
         with _lock:
             if not _open and not MockAWS._mocks_active:
@@ -67,3 +75,7 @@ class Offline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _has_docker() -> bool:
+    return bool(os.environ.get("DOCKER_HOST")) or Path("/var/run/docker.sock").exists()

@@ -25,6 +25,7 @@ Rule: a seed is a call of an API; what the file says in short is written out as 
 
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -90,22 +91,23 @@ def sow(seeds: Iterable[Seed], endpoints: Endpoints) -> None:
 
     credentials = Credentials()
     session = Session(credentials.access_key_id, credentials.secret_access_key, region_name=endpoints.region or REGION)
-    clients: dict[str, Any] = {}
-    for seed in seeds:
-        client = clients.get(seed.service)
-        if client is None:
-            name = client_name(seed.service, session.get_available_services())
-            if name is None:
-                raise InvalidSeeds(f"{seed.where}: there is no AWS service {seed.service!r}")
-            client = session.client(name, endpoint_url=endpoints.url(seed.service))
-            clients[seed.service] = client
-        operations = {uncapitalized(each): each for each in client.meta.service_model.operation_names}
-        if seed.action not in operations:
-            raise InvalidSeeds(f"{seed.where}: {seed.service!r} has no action {seed.action!r}")
-        try:
-            getattr(client, xform_name(operations[seed.action]))(**seed.parameters)
-        except (BotoCoreError, ClientError, TypeError) as fault:  # or a parameter's name is none
-            raise InvalidSeeds(f"{seed.where}: {seed.service}:{seed.action}: {fault}") from None
+    with ExitStack() as until_the_end:
+        clients: dict[str, Any] = {}
+        for seed in seeds:
+            client = clients.get(seed.service)
+            if client is None:
+                name = client_name(seed.service, session.get_available_services())
+                if name is None:
+                    raise InvalidSeeds(f"{seed.where}: there is no AWS service {seed.service!r}")
+                client = clients[seed.service] = session.client(name, endpoint_url=endpoints.url(seed.service))
+                until_the_end.callback(client.close)
+            operations = {uncapitalized(each): each for each in client.meta.service_model.operation_names}
+            if seed.action not in operations:
+                raise InvalidSeeds(f"{seed.where}: {seed.service!r} has no action {seed.action!r}")
+            try:
+                getattr(client, xform_name(operations[seed.action]))(**seed.parameters)
+            except (BotoCoreError, ClientError, TypeError) as fault:  # or a parameter's name is none
+                raise InvalidSeeds(f"{seed.where}: {seed.service}:{seed.action}: {fault}") from None
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

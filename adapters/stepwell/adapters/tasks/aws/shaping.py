@@ -90,9 +90,18 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """Whether the entries of a map come in the order of Java's HashMap."""
     most_bytes: int = PAYLOAD_BYTES + 1
     """How much of a stream is read."""
+    of_texts: Mapping[str, str] = {}
+    """Structures in whose place a text may stand, with the member that it is then."""
 
 
-OPTIMIZED = Dialect(spell=capitalized, write_bytes=base64_bytes, read_bytes=base64_text, hashes_maps=True)
+OPTIMIZED = Dialect(
+    spell=capitalized,
+    write_bytes=base64_bytes,
+    read_bytes=base64_text,
+    hashes_maps=True,
+    # Version 1 of the AWS SDK for Java makes its AttributeValue of a string, and definitions of AWS's own rely on it.
+    of_texts={"AttributeValue": "S"},
+)
 SDK = Dialect(spell=sdk_member, write_bytes=json_bytes, read_bytes=text_or_base64)
 
 
@@ -130,6 +139,8 @@ def _unusable(shape: Shape, given: Json, name: str, dialect: Dialect) -> Iterato
             for value in given.values():
                 yield from _unusable(shape.value, value, name, dialect)
         case "string":
+            return
+        case "structure" if isinstance(given, str) and shape.name in dialect.of_texts:
             return
         case "structure" | "list" | "map":
             yield _malformed(name)
@@ -186,6 +197,8 @@ def _parameter(shape: Shape, given: Json, dialect: Dialect) -> Any:
             return [_parameter(shape.member, value, dialect) for value in given]
         case _ if shape.serialization.get("jsonvalue"):
             return given
+        case str() if shape.type_name == "structure" and shape.name in dialect.of_texts:
+            return {dialect.of_texts[shape.name]: given}
         case _:
             return _scalar(shape.type_name, given, dialect)
 

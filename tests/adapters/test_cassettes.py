@@ -2,14 +2,20 @@
 
 import json
 import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
+from commands import left_behind
 from stepwell.adapters.command.main import invoke
+from stepwell.adapters.command.settings import Settings
 from stepwell.adapters.hosts.simulation import simulate
+from stepwell.adapters.stores.sqlite import FILE, SqliteStore
 from stepwell.adapters.tasks.cassettes import (
     InvalidCassette,
     ReplayedTasks,
@@ -19,9 +25,11 @@ from stepwell.adapters.tasks.cassettes import (
 )
 from stepwell.definitions.failure import Failure
 from stepwell.definitions.json_text import dumps
+from stepwell.engine.history import render
 from stepwell.engine.ports import Pause, Started, Submitted, Succeeded
 from stepwell.local import run
 from stepwell.world import World
+from stepwise import Play
 from support import (
     ACTIVITY,
     CALL,
@@ -63,6 +71,14 @@ def replayed(definition, calls, given="{}", **about):
 def told(ran):
     """What a history tells, but for when it was."""
     return [{name: value for name, value in row.items() if name != "timestamp"} for row in ran.history]
+
+
+def answers_what_was_asked(asked):
+    yield Succeeded(dumps(asked.input))
+
+
+def answers_number(asked):
+    yield Succeeded(dumps(json.loads(asked.input)["n"]))
 
 
 CALLED = {"FunctionName": "call", "Payload": {}}
@@ -130,7 +146,7 @@ def test_a_call_that_was_not_recorded_fails_and_says_so():
 
     assert (other.error, once_more.error) == ("Stepwell.NotRecorded", "Stepwell.NotRecorded")
     assert "The state 'C' calls" in other.cause
-    assert "all its calls of it were played" in once_more.cause
+    assert "it was recorded once only" in once_more.cause
 
 
 JSON = st.recursive(
@@ -151,6 +167,135 @@ def test_whatever_was_answered_is_answered_again(tmp_path_factory, given_input, 
     write_cassette(path, calls)
 
     assert replayed(definition, read_cassette(path), dumps(given_input)).output == ran.output
+
+
+def test_values_of_other_types_are_other_inputs():
+    definition = machine(M=map_(scope(A=task()), ItemsPath="$.items", MaxConcurrency=1))
+    _, calls = recorded(definition, answers_what_was_asked, '{"items":[true,1,"1",null]}')
+
+    assert json.loads(replayed(definition, calls, '{"items":[1,null,true,"1"]}').output) == ["1", "null", "true", '"1"']
+
+
+def test_what_was_taken_out_of_an_input_is_the_same_as_anything():
+    definition = machine(M=map_(scope(A=task()), ItemsPath="$.items", MaxConcurrency=1))
+    items = [{"n": n, "password": f"p{n}", "body": json.dumps({"token_of": n, "api_key": "k"})} for n in (1, 2)]
+    ran, calls = recorded(definition, answers_number, json.dumps({"items": items}))
+
+    turned = replayed(definition, calls, json.dumps({"items": items[::-1]}))
+
+    assert (json.loads(ran.output), json.loads(turned.output)) == ([1, 2], [2, 1])
+
+
+def test_the_cassette_of_another_machine_is_left_to_who_comes_after():
+    _, calls = recorded(machine(A=task()), returns(1))
+    calls[0].state_machine = "other"
+
+    assert replayed(machine(A=task()), calls, beside=returns("beside")).output == '"beside"'
+
+
+def test_a_cause_that_is_empty_is_not_none():
+    _, calls = recorded(machine(A=task()), fails("Own", ""))
+
+    assert replayed(machine(A=task()), calls).cause == ""
+
+
+def test_many_threads_share_a_cassette():
+    _, calls = recorded(machine(M=map_(scope(A=task()))), answers_what_was_asked, json.dumps(list(range(200))))
+    tasks = ReplayedTasks(calls)
+
+    def ran(number):
+        return simulate(machine(A=task()), str(number), tasks=tasks, seed=str(number).encode()).output
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(ran, range(200))) == [json.dumps(str(number)) for number in range(200)]
+
+
+# --- executions that go on ------------------------------------------------------------------------------------------
+
+
+def once_open_then(failing):
+    """Branches that do not answer at first, but for the one that fails."""
+    asked = Counter()
+
+    def perform(task_):
+        asked[task_.state] += 1
+        if asked[task_.state] > 1:
+            yield Succeeded(dumps(task_.state))
+        elif task_.state == failing:
+            yield Failure("Boom", None)
+
+    return perform
+
+
+def test_what_a_redrive_called_belongs_to_the_states_it_resumed():
+    branches = parallel(*(scope(**{name: task()}) for name in "ABC"))
+    play = Play(machine(P=branches), once_open_then("B")).work()
+    play.redrive()
+
+    calls = calls_of(render(play.events))
+
+    assert [(call.state, call.output) for call in calls if call.is_ended] == [
+        ("B", UNSET),
+        ("A", "A"),
+        ("B", "B"),
+        ("C", "C"),
+    ]
+
+
+def test_an_execution_that_was_stopped_and_redriven_is_recorded():
+    play = Play(machine(A=task()), once_open_then("none")).work(1).stop()
+    play.redrive()
+
+    assert [(call.state, call.output) for call in calls_of(render(play.events))] == [("A", UNSET), ("A", "A")]
+
+
+def test_an_execution_that_goes_on_gets_the_answers_that_it_has_not_had(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("m.asl.json").write_text(json.dumps(machine(T=task())))
+    boom, ok = [{"state": "T", "resource": CALL, "input": {}} for _ in range(2)]
+    calls = [{**boom, "error": "Boom"}, {**ok, "output": "ok"}]
+    Path("tape.json").write_text(json.dumps({"stepwell": 1, "calls": calls}))
+
+    assert invoke(["run", "m.asl.json", "--replay", "tape.json"]) == 1
+    assert invoke(["redrive", "@last"]) == 0
+    assert capsys.readouterr().out == '"ok"\n'
+
+
+@pytest.mark.parametrize("seconds", [1, 700], ids=["while it waits to try again", "while it is performed again"])
+def test_a_run_whose_process_is_gone_gets_the_answers_that_it_has_not_had(tmp_path, monkeypatch, capsys, seconds):
+    monkeypatch.chdir(tmp_path)
+    definition = machine(T=task(Retry=[retrier("Busy", IntervalSeconds=600, MaxAttempts=3)]))
+    call = {"state": "T", "resource": CALL, "input": {}}
+    calls = [{**call, "error": "Busy"}, {**call, "error": "Busy"}, {**call, "output": "third"}]
+    Path("tape.json").write_text(json.dumps({"stepwell": 1, "calls": calls}))
+    asked = Counter()
+
+    def perform(task_):
+        asked[task_.state] += 1
+        if asked[task_.state] == 1:
+            yield Failure("Busy", None)
+        else:
+            yield Pause(3600)
+
+    settings = Settings(directory=str(tmp_path), replay=str(tmp_path / "tape.json"), fast_forward=True)
+    execution = left_behind(tmp_path, definition, tasks=perform, settings=settings, seconds=seconds)
+
+    assert invoke(["resume", execution.name]) == 0
+    assert capsys.readouterr().out == '"third"\n'
+    history = SqliteStore(tmp_path / ".stepwell" / FILE).history(execution.arn)
+    assert [event.type for event in history].count("LambdaFunctionScheduled") == 3
+
+
+def test_a_cassette_that_was_mended_before_a_redrive_is_played_from_its_beginning(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("m.asl.json").write_text(json.dumps(machine(T=task())))
+    call = {"state": "T", "resource": CALL, "input": {}}
+    Path("tape.json").write_text(json.dumps({"stepwell": 1, "calls": [{**call, "error": "Boom"}]}))
+    assert invoke(["run", "m.asl.json", "--replay", "tape.json"]) == 1
+
+    Path("tape.json").write_text(json.dumps({"stepwell": 1, "calls": [{**call, "output": "ok"}]}))
+    assert invoke(["redrive", "@last"]) == 0
+    assert capsys.readouterr().out == '"ok"\n'
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------------
@@ -180,6 +325,49 @@ def test_secrets_are_not_on_the_cassette(tmp_path):
     assert secret not in text
     assert text.count("***") == 9
     assert replayed(definition, read_cassette(tmp_path / "tape.json")).status == "SUCCEEDED"
+
+
+SDK = "arn:aws:states:::aws-sdk"
+
+SENSITIVE = {
+    "ssm": (f"{SDK}:ssm:getParameter", {"Name": "n", "WithDecryption": True}, {"Parameter": {"Value": "s3cr3t"}}),
+    "kms": (f"{SDK}:kms:decrypt", {"CiphertextBlob": "c"}, {"Plaintext": "s3cr3t"}),
+    "ec2": (f"{SDK}:ec2:createKeyPair", {"KeyName": "k"}, {"KeyMaterial": "s3cr3t"}),
+    "s3": (f"{SDK}:s3:getObject", {"Bucket": "b", "Key": "k", "SseCustomerKey": "s3cr3t"}, {}),
+    "ecs": (
+        "arn:aws:states:::ecs:runTask",
+        {"TaskDefinition": "t", "Overrides": {"ContainerOverrides": [{"Environment": [{"Value": "s3cr3t"}]}]}},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize(("resource", "asked", "answer"), SENSITIVE.values(), ids=SENSITIVE)
+def test_what_a_model_of_aws_marks_as_sensitive_is_not_on_the_cassette(tmp_path, resource, asked, answer):
+    _, calls = recorded(machine(T=task(resource, Parameters=asked)), returns(answer))
+    write_cassette(tmp_path / "tape.json", calls)
+
+    assert "***" in (tmp_path / "tape.json").read_text()
+    assert "s3cr3t" not in (tmp_path / "tape.json").read_text()
+
+
+def test_what_a_function_was_asked_and_has_answered_is_on_the_cassette():
+    asked, answer = {"order": 7, "db-password": "p"}, {"StatusCode": 200, "Payload": {"price": 1, "apiKey": "k"}}
+    invoke_ = task("arn:aws:states:::lambda:invoke", Parameters={"FunctionName": "f", "Payload": asked})
+
+    _, [call] = recorded(machine(T=invoke_), returns(answer))
+
+    assert call.input == {"FunctionName": "f", "Payload": {"order": 7, "db-password": "***"}}
+    assert call.output == {"StatusCode": 200, "Payload": {"price": 1, "apiKey": "***"}}
+
+
+@pytest.mark.parametrize(
+    "name", ["DB_PASSWORD", "X-Amz-Security-Token", "apiKey", "secretString", "Proxy-Authorization"]
+)
+def test_names_of_secrets_are_written_in_many_ways(name):
+    _, [call] = recorded(machine(T=task()), returns({name: "s3cr3t", "NextToken": "n", "hasPassword": True}))
+
+    assert call.output == {name: "***", "NextToken": "n", "hasPassword": True}
 
 
 def test_more_is_taken_out_where_it_is_asked_for(tmp_path, monkeypatch, capsys):
@@ -252,6 +440,18 @@ def test_functions_go_before_the_cassette(tmp_path):
 
 
 ENTERED = {"id": 1, "previousEventId": 0, "type": "TaskStateEntered", "stateEnteredEventDetails": {"name": "A"}}
+SCHEDULED = {
+    "id": 2,
+    "previousEventId": 1,
+    "type": "TaskScheduled",
+    "taskScheduledEventDetails": {"resourceType": "sqs", "resource": "sendMessage", "parameters": "{}"},
+}
+FAILED = {"id": 3, "previousEventId": 2, "type": "TaskFailed"}
+CUT = {
+    **FAILED,
+    "type": "TaskSucceeded",
+    "taskSucceededEventDetails": {"output": "1234", "outputDetails": {"truncated": True}},
+}
 
 
 @pytest.mark.parametrize(
@@ -271,12 +471,31 @@ ENTERED = {"id": 1, "previousEventId": 0, "type": "TaskStateEntered", "stateEnte
         ),
         ('{"events": [7]}', "events[0]: is no event of an execution"),
         (
-            '{"events": [{"id": 1, "previousEventId": 0, "type": "TaskScheduled"}]}',
+            json.dumps({"events": [{**SCHEDULED, "id": 1, "previousEventId": 1}]}),
             "event 1 belongs to no state: events are missing before it",
         ),
+        (json.dumps({"events": [{**ENTERED, "type": ""}]}), "events[0]: is no event of an execution"),
         (
-            json.dumps({"events": [ENTERED, {**ENTERED, "id": 2, "previousEventId": 1, "type": "TaskScheduled"}]}),
-            "an event has no 'parameters': print the history with --include-execution-data",
+            json.dumps({"events": [{**ENTERED, "stateEnteredEventDetails": {}}]}),
+            "event 1, TaskStateEntered, has no 'name'",
+        ),
+        (json.dumps({"events": [ENTERED], "NextToken": "n"}), "is one page of a history"),
+        (
+            json.dumps({"events": [ENTERED, SCHEDULED, {**FAILED, "taskFailedEventDetails": {"cause": 7}}]}),
+            "event 3, TaskFailed, has no 'cause'",
+        ),
+        (
+            json.dumps({"events": [ENTERED, SCHEDULED, CUT]}),
+            "the 'output' of event 3 was cut",
+        ),
+        ('{"stepwell": 1, "calls": {}}', "'calls' must be an array"),
+        (
+            '{"stepwell": 1, "calls": [{"state": "A", "resource": "r", "input": 1, "output": 1, "error": "E"}]}',
+            "calls[0]: has an 'output' and an 'error' or a 'cause'",
+        ),
+        (
+            json.dumps({"events": [ENTERED, {**SCHEDULED, "taskScheduledEventDetails": {"resource": "r"}}]}),
+            "event 2 has no 'parameters': print the history with --include-execution-data",
         ),
     ],
 )

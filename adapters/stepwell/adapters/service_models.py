@@ -90,10 +90,10 @@ def fault_of(called: Integration, result: Json, mode: FieldValidationMode) -> st
     """
     if mode is FieldValidationMode.NONE or called.pattern == "waitForTaskToken":
         return None
-    shape = _result_shape(called)
+    shape = result_shape(called)
     if shape is None:
         return None
-    named = sdk_member if called.service.startswith(SDK) else capitalized
+    named = naming_of(called)
     free = ANY_JSON.get((called.service, called.label), frozenset())
     return next(_faults("", result, shape, named, mode is FieldValidationMode.STRICT, free), None)
 
@@ -101,19 +101,36 @@ def fault_of(called: Integration, result: Json, mode: FieldValidationMode) -> st
 # --- shapes -----------------------------------------------------------------------------------------------------------
 
 
-def _result_shape(called: Integration) -> "Shape | None":
+def result_shape(called: Integration) -> "Shape | None":
     """The shape of the task's result; None where it is not known."""
+    if not called.pattern or called.service.startswith(SDK):
+        return None if called.pattern == "waitForTaskToken" else answer_shape(called)
+    operation, *members = POLLED.get((called.service, called.action), ("",))
+    shape = _shape(_api_of(called.service), operation, "output_shape")
+    for member in members:
+        shape = None if shape is None else shape.members[member]
+    return getattr(shape, "member", shape)  # of an array, its element
+
+
+def answer_shape(called: Integration) -> "Shape | None":
+    """The shape of what the API answers at once; None where it is not known."""
+    return _shape(*_operation_of(called), "output_shape")
+
+
+def parameters_shape(called: Integration) -> "Shape | None":
+    """The shape of the task's parameters; None where it is not known."""
+    return _shape(*_operation_of(called), "input_shape")
+
+
+def naming_of(called: Integration) -> "Naming":
+    """How an integration spells the members of shapes."""
+    return sdk_member if called.service.startswith(SDK) else capitalized
+
+
+def _operation_of(called: Integration) -> tuple[str, str]:
     if called.service.startswith(SDK):
-        return _output_shape(called.service.removeprefix(SDK), called.action)
-    if called.pattern:
-        operation, *members = POLLED.get((called.service, called.action), ("",))
-        shape = _output_shape(_api_of(called.service), operation)
-        for member in members:
-            shape = None if shape is None else shape.members[member]
-        return getattr(shape, "member", shape)  # of an array, its element
-    default = _api_of(called.service), called.action
-    service, operation = OPERATIONS.get((called.service, called.action), default)
-    return _output_shape(service, operation)
+        return called.service.removeprefix(SDK), called.action
+    return OPERATIONS.get((called.service, called.action), (_api_of(called.service), called.action))
 
 
 def _api_of(service: str) -> str:
@@ -121,14 +138,14 @@ def _api_of(service: str) -> str:
     return "" if service not in OPTIMIZED else "sfn" if service == "states" else service
 
 
-def _output_shape(service: str, operation: str) -> "Shape | None":
-    """The output of an API's operation, whose name may begin with a small letter; None for an unknown one."""
+def _shape(service: str, operation: str, part: str) -> "Shape | None":
+    """The input or output of an API's operation, whose name may begin with a small letter; None for an unknown one."""
     model = _service_model(service)
     if model is None or not operation:
         return None
     wanted = operation.lower()
     found = next((name for name in model.operation_names if name.lower() == wanted), None)
-    return None if found is None else model.operation_model(found).output_shape
+    return None if found is None else getattr(model.operation_model(found), part)
 
 
 @lru_cache(maxsize=32)

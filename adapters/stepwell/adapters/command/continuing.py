@@ -5,8 +5,9 @@ What it is carried on with is what it was started with, unless the command line 
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import ValidationError
 
@@ -27,6 +28,9 @@ from stepwell.adapters.tasks.mocks import InvalidMockConfig
 from stepwell.definitions.problems import InvalidDefinition
 from stepwell.engine.execution import Execution
 from stepwell.engine.lifecycles import ExecutionStatus
+
+if TYPE_CHECKING:
+    from stepwell.adapters.tasks.cassettes import RecordedCall
 
 
 def settings_of(store: SqliteStore, execution: Execution, performers: dict[str, Any]) -> Settings | None:
@@ -78,7 +82,10 @@ def go_on(
     with _explained(), closing(SqliteRegistry(store.path)) as registry, ExitStack() as until_the_end:
         configuration = read_configuration(Path(settings.directory))
         known = invocations_of(store, family) if settings.mock_config else None
-        performers = until_the_end.enter_context(performing(settings, configuration, machine, machine_name, known))
+        played = partial(_played_in, store, family)
+        performers = until_the_end.enter_context(
+            performing(settings, configuration, machine, machine_name, known, played)
+        )
         if needs_machines(performers):
             machines = machines_of(settings, configuration, machine_name, registry)
         progress = progress_of(machine)
@@ -90,6 +97,12 @@ def go_on(
             introduce(machine_name, execution.name, f"goes on after {len(events):,} events")
         with recording(settings, store, arn):
             return carry(host, execution, progress, as_json=as_json)
+
+
+def _played_in(store: SqliteStore, family: list[str]) -> "list[RecordedCall]":
+    from stepwell.adapters.tasks.cassettes import played_in  # pays who has one
+
+    return played_in(store, family)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Who performs the tasks of a run, and on what host: what `run`, `resume`, `redrive` and their like have in common."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +29,7 @@ from stepwell.engine.registry import Registry
 if TYPE_CHECKING:
     from stepwell.adapters.hosted import Hosted
     from stepwell.adapters.hosted_run import Door
+    from stepwell.adapters.tasks.cassettes import RecordedCall
 
 STARTS_EXECUTIONS = ":states:startExecution"
 STEP_FUNCTIONS = ":aws-sdk:sfn:"
@@ -81,8 +82,9 @@ def performing(
     machine: StateMachine,
     machine_name: str,
     invocations: Invocations | None = None,
+    played: "Callable[[], Iterable[RecordedCall]]" = tuple,
 ) -> Iterator[Performers]:
-    """Who performs tasks, until this is left.
+    """Who performs tasks, until this is left. `played`: what was called already, asked for where there is a cassette.
 
     Raises UnusableFunction, InvalidMockConfig and InvalidConfiguration before anything has run.
     """
@@ -112,7 +114,7 @@ def performing(
         replayed: Callable[[TaskHandler], TaskHandler] | None = None
         world: TaskHandler = unbound
         if settings.replay is not None:
-            replayed, world = _replay(settings)
+            replayed, world = _replay(settings, played)
         elif is_said:
             world = opened_world()
         with printing_to_stderr():
@@ -133,17 +135,18 @@ def performing(
         )
 
 
-def _replay(settings: Settings) -> tuple[Callable[[TaskHandler], TaskHandler], TaskHandler]:
+def _replay(
+    settings: Settings, played: "Callable[[], Iterable[RecordedCall]]"
+) -> tuple[Callable[[TaskHandler], TaskHandler], TaskHandler]:
     """What gives the answers of a cassette, and what performs what is not on it; raises InvalidConfiguration."""
     from stepwell.adapters.tasks.cassettes import InvalidCassette, ReplayedTasks, not_recorded, read_cassette
 
     assert settings.replay is not None, "asked for only where there is one"
     try:
-        calls = read_cassette(Path(settings.replay))
+        calls, before = read_cassette(Path(settings.replay)), list(played())
     except InvalidCassette as fault:
         raise InvalidConfiguration(str(fault)) from None
-    redact = settings.redaction()
-    return lambda beside: ReplayedTasks(calls, beside, redact=redact), not_recorded
+    return lambda beside: ReplayedTasks(calls, beside, played=before), not_recorded
 
 
 @contextmanager

@@ -10,9 +10,9 @@ A call has `input`, which is what the task gave, and what became of it: `submitt
 `aws stepfunctions get-execution-history` prints: a run on AWS, played back here.
 """
 
-from stepwell.adapters.tasks.cassettes.files import InvalidCassette, read_cassette, write_cassette
-from stepwell.adapters.tasks.cassettes.recording import RecordedCall, calls_of, calls_of_run
-from stepwell.adapters.tasks.cassettes.replay import NOT_RECORDED, ReplayedTasks, not_recorded
+from stepwell.adapters.tasks.cassettes.files import read_cassette, write_cassette
+from stepwell.adapters.tasks.cassettes.recording import InvalidCassette, RecordedCall, calls_of, calls_of_run
+from stepwell.adapters.tasks.cassettes.replay import NOT_RECORDED, ReplayedTasks, not_recorded, played_in
 
 __all__ = [
     "NOT_RECORDED",
@@ -22,6 +22,7 @@ __all__ = [
     "calls_of",
     "calls_of_run",
     "not_recorded",
+    "played_in",
     "read_cassette",
     "write_cassette",
 ]

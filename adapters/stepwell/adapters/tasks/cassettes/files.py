@@ -5,18 +5,15 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import msgspec
 
-from stepwell.adapters.tasks.cassettes.recording import NoCalls, RecordedCall, calls_of
+from stepwell.adapters.tasks.cassettes.recording import InvalidCassette, NoCalls, RecordedCall, calls_of
 from stepwell.definitions.json_text import InvalidJson, loads
 
 FORMAT = 1
-
-
-class InvalidCassette(Exception):
-    """A file that cannot be played, or written. The text says which, where, and what is wrong."""
 
 
 def read_cassette(path: Path) -> list[RecordedCall]:
@@ -32,8 +29,12 @@ def read_cassette(path: Path) -> list[RecordedCall]:
     match given:
         case {"stepwell": 1, "calls": list(calls)}:
             return [_call(call, f"{path}: calls[{index}]") for index, call in enumerate(calls)]
+        case {"stepwell": 1, "calls": _}:
+            raise InvalidCassette(f"{path}: 'calls' must be an array")
         case {"stepwell": version, "calls": _}:
             raise InvalidCassette(f"{path}: is a cassette of another version, {version!r}: this one reads {FORMAT}")
+        case {"events": list(_), **others} if others.keys() & {"NextToken", "nextToken"}:
+            raise InvalidCassette(f"{path}: is one page of a history: print all of it, without --max-items")
         case {"events": list(events)}:
             return _history(events, str(path))
     raise InvalidCassette(
@@ -46,7 +47,7 @@ def write_cassette(path: Path, calls: Iterable[RecordedCall]) -> None:
     """Replaces the file with a cassette of these calls; raises InvalidCassette."""
     whole = {"stepwell": FORMAT, "calls": [msgspec.to_builtins(call) for call in calls]}
     text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}")
     try:
         with beside.open("w", encoding="utf-8", errors="surrogatepass") as file:
             file.write(text)
@@ -67,13 +68,15 @@ def _call(given: Any, where: str) -> RecordedCall:
     unknown = given.keys() - {field.encode_name for field in msgspec.structs.fields(RecordedCall)}
     if unknown:
         raise InvalidCassette(f"{where}: there is no {min(unknown)!r} of a call")
+    if "output" in given and given.keys() & {"error", "cause"}:
+        raise InvalidCassette(f"{where}: has an 'output' and an 'error' or a 'cause': a call has succeeded or failed")
     return call
 
 
 def _history(events: list[Any], where: str) -> list[RecordedCall]:
     for index, event in enumerate(events):
         match event:
-            case {"id": int(), "previousEventId": int(), "type": str()}:
+            case {"id": int(), "previousEventId": int(), "type": str(kind)} if kind:
                 pass
             case _:
                 raise InvalidCassette(f"{where}: events[{index}]: is no event of an execution")

@@ -3,36 +3,27 @@
 The history has all there is to know, whoever gave the answers: a service, a worker, a person with a token, before a
 crash or after it. Events are the rendered ones, of GetExecutionHistory.
 
-Rule: events are put together by what they follow (`previousEventId`), never by their order: branches interleave.
+Rule 1: events are put together by what they follow (`previousEventId`), never by their order: branches interleave.
+Rule 2: what a redrive schedules follows the redrive itself: the states that were not left tell whose it is.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from stepwell.adapters.logs.redaction import Redaction
+from stepwell.adapters.tasks.cassettes.secrets import text_without_secrets, without_secrets
 from stepwell.definitions.expressions import Json
-from stepwell.definitions.json_text import InvalidJson, loads
+from stepwell.definitions.json_text import InvalidJson, dumps, loads
 from stepwell.engine.errors import ExecutionDoesNotExist
-from stepwell.engine.history import Details, member_of, render
+from stepwell.engine.history import FLAGGED, member_of, render
 from stepwell.engine.ports import Store
 
 Event = Mapping[str, Any]
 
 NESTED = "arn:aws:states:::states:startExecution"
 """How the Resource of a task begins that starts another execution."""
-
-SECRETS = tuple(
-    f"$..{name}"
-    for name in (
-        *("SecretString", "SecretBinary", "SecretAccessKey", "secretAccessKey", "SessionToken", "sessionToken"),
-        *("Password", "password", "MasterUserPassword", "AuthToken", "AuthorizationToken", "PrivateKey"),
-        *("Authorization", "authorization", "'Set-Cookie'", "'set-cookie'", "Cookie", "'X-Api-Key'", "'x-api-key'"),
-        *("AccessToken", "access_token", "RefreshToken", "refresh_token", "IdToken", "ClientSecret", "client_secret"),
-    )
-)
-"""What no cassette shows."""
 
 
 class RecordedCall(Struct, kw_only=True, omit_defaults=True, rename="camel"):
@@ -51,8 +42,17 @@ class RecordedCall(Struct, kw_only=True, omit_defaults=True, rename="camel"):
     error: str | UnsetType | None = UNSET
     cause: str | UnsetType | None = UNSET
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether there was a final answer."""
+        return not (self.output is UNSET and self.error is UNSET and self.cause is UNSET)
 
-class NoCalls(Exception):
+
+class InvalidCassette(Exception):
+    """A file that cannot be played, or written. The text says which, where, and what is wrong."""
+
+
+class NoCalls(InvalidCassette):
     """A history that does not tell what was called. The text says why."""
 
 
@@ -63,28 +63,63 @@ def calls_of(
 ) -> list[RecordedCall]:
     """The calls of an execution, in the order in which they were made; raises NoCalls.
 
-    `redact` takes more than `SECRETS` out of them.
+    Secrets are taken out of them, and what `redact` finds as well.
     """
-    events = {event["id"]: event for event in history}
-    hide = [Redaction(SECRETS, "secrets"), *([] if redact is None else [redact])]
-    calls: dict[int, RecordedCall] = {}
+    visits: dict[int, _Visit] = {}
+    unfinished: list[_Visit] = []
+    calls = []
     for event in history:
         kind, details = event["type"], _details(event)
-        if kind in _SCHEDULED:
-            call = RecordedCall(
-                state_machine=state_machine,
-                state=_state_of(event, events),
-                resource=_resource(details),
-                input=_value(details, _SCHEDULED[kind], hide),
-            )
-            calls[event["id"]] = call
-            continue
-        call_before = calls.get(event["previousEventId"])
-        if call_before is None:
-            continue
-        calls[event["id"]] = call_before
-        _tell(call_before, kind, details, hide)
-    return list({id(call): call for call in calls.values()}.values())
+        visit = visits.get(event["previousEventId"])
+        if kind == "ExecutionRedriven":
+            for each in unfinished:
+                each.is_resumed = False
+        elif kind == "TaskStateEntered":
+            visits[event["id"]] = visit = _Visit(state=_text(details, "name", event))
+            unfinished.append(visit)
+        elif kind in _SCHEDULED:
+            resource = _resource(details, event)
+            given = _value(details, _SCHEDULED[kind], event, resource, "input", redact)
+            if visit is None:
+                visit = _redriven(unfinished, event, resource, given)
+            call = RecordedCall(state_machine=state_machine, state=visit.state, resource=resource, input=given)
+            visits[event["id"]] = visit
+            visit.calls.append(call)
+            calls.append(call)
+        elif visit is not None and kind == "TaskStateExited":
+            unfinished = [each for each in unfinished if each is not visit]
+            for call in visit.calls:
+                call.state = _text(details, "name", event)  # of a visit after a redrive, the state was a guess
+        elif visit is not None:
+            visits[event["id"]] = visit
+            if visit.calls:
+                _tell(visit.calls[-1], event, details, redact)
+    return calls
+
+
+class _Visit(Struct, kw_only=True):
+    """One time that a state was entered, or resumed by a redrive, until it was left."""
+
+    state: str
+    calls: list[RecordedCall] = field(default_factory=list)
+    is_resumed: bool = True
+
+
+def _redriven(unfinished: list[_Visit], event: Event, resource: str, given: Json) -> _Visit:
+    """What a redrive resumes with this call, put in the place of what it was before: the visit that is likest."""
+
+    def likeness(visit: _Visit) -> tuple[bool, bool]:
+        last = visit.calls[-1] if visit.calls else None
+        is_same = last is not None and last.resource == resource
+        return is_same, is_same and last is not None and last.input == given
+
+    waiting = [visit for visit in unfinished if not visit.is_resumed]
+    if not waiting:
+        raise NoCalls(f"event {event['id']} belongs to no state: events are missing before it")
+    resumed = max(waiting, key=likeness)  # of equals the first, which was entered first
+    visit = _Visit(state=resumed.state)
+    unfinished[next(index for index, each in enumerate(unfinished) if each is resumed)] = visit
+    return visit
 
 
 def calls_of_run(store: Store, arn: str, redact: Redaction | None = None) -> list[RecordedCall]:
@@ -126,16 +161,18 @@ _FAILED = frozenset(
 )
 
 
-def _tell(call: RecordedCall, kind: str, details: Event, hide: Sequence[Redaction]) -> None:
+def _tell(call: RecordedCall, event: Event, details: Event, redact: Redaction | None) -> None:
+    kind = event["type"]
     if kind == "ActivityStarted":
-        call.worker_name = details.get("workerName")
+        call.worker_name = _text_or_none(details, "workerName", event)
     elif kind == "TaskSubmitted":
-        call.submitted = _value(details, "output", hide)
+        call.submitted = _value(details, "output", event, call.resource, "submitted", redact)
     elif kind in _SUCCEEDED:
-        call.output = _value(details, "output", hide)
+        call.output = _value(details, "output", event, call.resource, "output", redact)
     elif kind in _FAILED:
-        call.error = details.get("error")
-        call.cause = _hidden({"cause": details["cause"]}, hide)["cause"] if details.get("cause") else None
+        call.error = _text_or_none(details, "error", event)
+        cause = _text_or_none(details, "cause", event)
+        call.cause = cause and _hidden("cause", text_without_secrets(cause), redact)
 
 
 def _details(event: Event) -> Event:
@@ -143,33 +180,34 @@ def _details(event: Event) -> Event:
     return found if isinstance(found, dict) else {}
 
 
-def _resource(details: Event) -> str:
-    if "resourceType" in details:
-        return f"arn:aws:states:::{details['resourceType']}:{details['resource']}"
-    return str(details.get("resource"))
+def _resource(details: Event, event: Event) -> str:
+    resource = _text(details, "resource", event)
+    return f"arn:aws:states:::{details['resourceType']}:{resource}" if "resourceType" in details else resource
 
 
-def _value(details: Event, member: str, hide: Sequence[Redaction]) -> Json:
+def _value(details: Event, member: str, event: Event, resource: str, part: str, redact: Redaction | None) -> Json:
     text = details.get(member)
     if not isinstance(text, str):
-        raise NoCalls(f"an event has no {member!r}: print the history with --include-execution-data")
+        raise NoCalls(f"event {event['id']} has no {member!r}: print the history with --include-execution-data")
+    flag = details.get(FLAGGED.get(member, ""))
+    if isinstance(flag, dict) and flag.get("truncated"):
+        raise NoCalls(f"the {member!r} of event {event['id']} was cut: it is too long to be replayed from a history")
     try:
-        return loads(_hidden({member: text}, hide)[member])
+        return loads(_hidden(member, dumps(without_secrets(loads(text), resource, part)), redact))
     except InvalidJson:
-        raise NoCalls(f"the {member!r} of an event is no JSON") from None
+        raise NoCalls(f"the {member!r} of event {event['id']} is no JSON") from None
 
 
-def _hidden(details: Details, hide: Sequence[Redaction]) -> Details:
-    for redaction in hide:
-        details = redaction(details)
-    return details
+def _hidden(member: str, text: str, redact: Redaction | None) -> str:
+    return text if redact is None else str(redact({member: text})[member])
 
 
-def _state_of(event: Event, events: Mapping[int, Event]) -> str:
-    """The state whose task it is: the nearest that was entered before it."""
-    before: Event | None = event
-    while before is not None and before["type"] != "TaskStateEntered":
-        before = events.get(before["previousEventId"])
-    if before is None:
-        raise NoCalls(f"event {event['id']} belongs to no state: events are missing before it")
-    return str(before["stateEnteredEventDetails"]["name"])
+def _text(details: Event, name: str, event: Event) -> str:
+    text = details.get(name)
+    if not isinstance(text, str):
+        raise NoCalls(f"event {event['id']}, {event['type']}, has no {name!r}")
+    return text
+
+
+def _text_or_none(details: Event, name: str, event: Event) -> str | None:
+    return None if details.get(name) is None else _text(details, name, event)

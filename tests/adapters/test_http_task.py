@@ -22,7 +22,7 @@ from stepwell.adapters.tasks.connections import (
     read_allowed_hosts,
     read_connections,
 )
-from stepwell.adapters.tasks.http import HttpTasks, Telling, connection_of
+from stepwell.adapters.tasks.http import HttpTasks, connection_of
 from stepwell.adapters.tasks.web import may_be_asked
 from stepwell.engine.operations.test_state import InspectionLevel, StateTest
 from support import Run, machine, task
@@ -331,7 +331,7 @@ def test_other_tasks_are_left_to_others():
 # --- TestState --------------------------------------------------------------------------------------------------------
 
 
-def traced(api, **telling):
+def traced(api, **about):
     parameters = {
         "ApiEndpoint": f"{api.url}/v1",
         "Method": "POST",
@@ -342,8 +342,9 @@ def traced(api, **telling):
         definition=json.dumps(task(INVOKE, Parameters=parameters, End=True)),
         role_arn="arn:aws:iam::123456789012:role/r",
         inspection_level=InspectionLevel.TRACE,
+        **about,
     )
-    tasks = HttpTasks({"Shop": BASIC}, environment={"SECRET": "s3cret"}, telling=Telling(**telling))
+    tasks = HttpTasks({"Shop": BASIC}, environment={"SECRET": "s3cret"})
     return perform(test, tasks)["inspectionData"]
 
 
@@ -363,7 +364,7 @@ def test_a_trace_tells_request_and_response(api):
 
 @pytest.mark.parametrize("reveals", [False, True])
 def test_what_the_connection_adds_is_told_only_where_secrets_are_revealed(api, reveals):
-    assert ("Authorization: Basic" in traced(api, reveals_secrets=reveals)["request"]["headers"]) is reveals
+    assert ("Authorization: Basic" in traced(api, reveal_secrets=reveals)["request"]["headers"]) is reveals
 
 
 # --- connections ------------------------------------------------------------------------------------------------------

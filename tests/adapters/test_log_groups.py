@@ -601,6 +601,17 @@ def test_logs_hold_no_secret_and_executions_keep_theirs():
     assert sink.written[0][2]["details"]["input"] == '{"password":"***"}'
 
 
+def test_what_a_function_prints_goes_to_its_own_log_group():
+    sink = Sink()
+    log = ExecutionLog(sink)
+    log.print("Price", "3 x tea")
+    log.close()
+
+    ((group, _, line),) = sink.written
+    assert (group, line["message"]) == ("/aws/lambda/Price", "3 x tea")
+    assert int(line["event_timestamp"]) > 1_700_000_000_000
+
+
 @pytest.mark.parametrize("path", ["$.[", "", "$.a b", "{}", 5])
 def test_a_path_that_is_none_is_refused_with_its_place(path):
     with pytest.raises(UnusablePath) as refused:

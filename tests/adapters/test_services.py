@@ -94,3 +94,19 @@ def test_an_endpoint_of_the_environment_that_is_no_url_is_told_of(folder, capsys
 
     assert invoke(["run", "machine.asl.json", "--ephemeral"]) == 2
     assert "LAMBDA_ENDPOINT" in capsys.readouterr().err
+
+
+def test_a_test_of_a_state_tells_the_request_of_an_http_task(folder, url, capsys):
+    (folder / "stepwell.toml").write_text('[connections.Stock]\ntype = "ApiKey"\nname = "X-Api-Key"\nvalue = "k3y"\n')
+    connection = {"ConnectionArn": "arn:aws:events:us-east-1:123456789012:connection/Stock/7"}
+    parameters = {"ApiEndpoint": f"{url}/items", "Method": "POST", "Authentication": connection, "RequestBody": {}}
+    state = task("arn:aws:states:::http:invoke", Parameters=parameters, End=True)
+    (folder / "state.json").write_text(json.dumps(state))
+
+    code = invoke(["test-state", "state.json", "--level", "TRACE", "--json"])
+
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    data = json.loads(out)["inspectionData"]
+    assert (data["request"]["url"], data["response"]["statusCode"]) == (f"{url}/items", "200")
+    assert "k3y" not in data["request"]["headers"]

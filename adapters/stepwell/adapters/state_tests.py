@@ -16,12 +16,20 @@ from stepwell.adapters.clocks import SystemClock
 from stepwell.adapters.runners import ThreadRunner
 from stepwell.adapters.service_models import fault_of
 from stepwell.adapters.tasks.bindings import unbound
+from stepwell.adapters.tasks.telling import Telling, being_told
 from stepwell.definitions import failure as names
 from stepwell.definitions.failure import Failure
 from stepwell.engine import arns
 from stepwell.engine.effects import InvokeTask
 from stepwell.engine.errors import CallerError, StateMachineDoesNotExist
-from stepwell.engine.operations.test_state import MOST_SECONDS, CheckResult, Performed, StateTest, try_state
+from stepwell.engine.operations.test_state import (
+    MOST_SECONDS,
+    CheckResult,
+    InspectionLevel,
+    Performed,
+    StateTest,
+    try_state,
+)
 from stepwell.engine.ports import Call, Exchange, Pause, StartExecution, Succeeded, TaskCancelled, TaskHandler
 
 CANCELLING_SECONDS = 2
@@ -60,6 +68,8 @@ def perform(
         account=account,
         check_result=check_result,
     )
+    is_traced = test.inspection_level is InspectionLevel.TRACE
+    telling = Telling(reveals_secrets=test.reveal_secrets) if is_traced else None
     performed: Performed | None = None
     while True:
         try:
@@ -71,7 +81,8 @@ def perform(
         if isinstance(request, Pause):
             pause(request.seconds)
         else:
-            performed = _perform(request, tasks(request), start_execution)
+            with being_told(telling):
+                performed = _perform(request, tasks(request), start_execution)
 
 
 def _perform(task: InvokeTask, exchange: Exchange, start_execution: Nested | None) -> Performed:

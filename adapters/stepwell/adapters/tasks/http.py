@@ -29,6 +29,7 @@ from stepwell.adapters.tasks.connections import (
     name_of,
     with_secrets,
 )
+from stepwell.adapters.tasks.telling import Telling, wanted
 from stepwell.adapters.tasks.web import SECONDS, Incoming, NoAnswer, Outgoing, host_of, is_loopback, may_be_asked, send
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.failure import RUNTIME, Failure
@@ -60,17 +61,11 @@ Find = Callable[[str, InvokeTask], Connection | Failure | None]
 """Looks a connection up by its ARN, elsewhere than in the configuration; may block. None: there is none."""
 
 
-class Telling(Struct, frozen=True, kw_only=True):
-    """That requests and responses are told (TestState at level TRACE), and whether with what connections add."""
-
-    reveals_secrets: bool = False
-
-
 class HttpTasks:
     """A `TaskHandler` that performs HTTP Tasks, and leaves every other task to `beside`.
 
-    `environment` has the values of the variables that connections name; `find` knows further connections. With
-    `telling` an exchange ends in a `Performed` in the place of its outcome: who tests a state drives it so.
+    `environment` has the values of the variables that connections name; `find` knows further connections. Where
+    somebody wants to be told of requests (`telling`), an exchange ends in a `Performed` in the place of its outcome.
     """
 
     def __init__(
@@ -81,14 +76,12 @@ class HttpTasks:
         allowed_hosts: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
         find: Find | None = None,
-        telling: Telling | None = None,
     ) -> None:
         self._connections = connections or {}
         self._beside = beside
         self._allowed_hosts = allowed_hosts
         self._environment = environment or {}
         self._find = find
-        self._telling = telling
 
     def __call__(self, task: InvokeTask) -> Exchange:
         resource = task.resource
@@ -97,12 +90,13 @@ class HttpTasks:
         return self._beside(task)
 
     def _perform(self, task: InvokeTask) -> Exchange:
-        performed: Performed = yield Call(self._invoke, (task,))
-        if self._telling is not None:
+        telling = wanted()
+        performed: Performed = yield Call(self._invoke, (task, telling))
+        if telling is not None:
             yield cast(Any, performed)
         yield performed.outcome if isinstance(performed.outcome, Failure) else Succeeded(performed.outcome)
 
-    def _invoke(self, task: InvokeTask) -> Performed:
+    def _invoke(self, task: InvokeTask, telling: Telling | None) -> Performed:
         """What came of the task; blocks."""
         try:
             given = _Given.read(task)
@@ -112,7 +106,7 @@ class HttpTasks:
             sent = _request(given, connection, token, task)
         except _Unusable as fault:
             return Performed(outcome=fault.failure)
-        shown = sent if self._telling and self._telling.reveals_secrets else _request(given, None, None, task)
+        shown = sent if telling and telling.reveals_secrets else _request(given, None, None, task)
         answer = send(sent, min(task.timeout_seconds or SECONDS, SECONDS))
         if isinstance(answer, NoAnswer):
             return Performed(outcome=Failure(SOCKET, answer.reason), request=_shown_request(shown))

@@ -7,6 +7,7 @@ Rule 3: where there is no Docker, jobs of Batch succeed at once, and functions t
 moto would run both in containers.
 """
 
+import logging
 import os
 import threading
 from pathlib import Path
@@ -14,6 +15,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from stepwell.adapters.tasks.aws.endpoints import EVERYTHING, Endpoints, InvalidEndpoint
+
+logger = logging.getLogger(__name__)
 
 _open: list["Offline"] = []
 _lock = threading.Lock()
@@ -44,6 +47,7 @@ class Offline:
             if not _open and not MockAWS._mocks_active:
                 moto_api_backend.reset()
             self._server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
+            self._server.log = _tell  # type: ignore[assignment]
             _open.append(self)
         self._thread = threading.Thread(target=self._server.serve_forever, name="stepwell-moto", daemon=True)
         self._thread.start()
@@ -75,6 +79,11 @@ class Offline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _tell(kind: str, message: str, *arguments: Any) -> None:
+    """What moto fails with: tasks are told that there was an internal error, and who debugs moto hears the rest."""
+    logger.debug("moto: %s", message % arguments if arguments else message)
 
 
 def _has_docker() -> bool:

@@ -1,12 +1,20 @@
 """The contract of task handlers, for each of them, on hosts over each store. A new handler is one more line."""
 
+import json
+from io import BytesIO
+from pathlib import Path
+
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from stepwell.adapters.hosts.simulation import Simulation
 from stepwell.adapters.stores.memory import MemoryStore
 from stepwell.adapters.stores.sqlite import SqliteStore
+from stepwell.adapters.tasks.aws import AwsTasks, Endpoints
 from stepwell.adapters.tasks.bindings import Bindings, BoundTasks
+from stepwell.adapters.tasks.cassettes import RecordedCall, ReplayedTasks
 from stepwell.adapters.tasks.executions import NestedExecutions
+from stepwell.adapters.tasks.lambda_functions import FunctionSource, LambdaFunctions
 from stepwell.adapters.tasks.mocks import MockedTasks, read_mocks
 from stepwell.definitions.check import parse
 from stepwell.definitions.json_text import loads
@@ -15,7 +23,7 @@ from stepwell.engine.events import ExecutionStopped, TaskSucceeded
 from stepwell.engine.operations.executions import new_execution, start_execution
 from stepwell.engine.ports import Call, Failure, Pause, Succeeded, TaskCancelled
 from stepwell.engine.program import compile_program
-from support import ACTIVITY, CALLBACK, MACHINE_ARN, catcher, machine, pass_, task, wait
+from support import ACTIVITY, CALL, CALLBACK, MACHINE_ARN, catcher, machine, pass_, task, wait
 
 START = "arn:aws:states:::states:startExecution"
 
@@ -46,7 +54,37 @@ def polls(task_):
 
 CANCELLED = []
 
+
+def answers(status, body):
+    """A service that answers every call so, without a network."""
+
+    def answering(request, **about):
+        raw = BytesIO(json.dumps(body).encode())
+        raw.stream = lambda *args, **kwargs: iter([raw.read()])
+        return AWSResponse(request.url, status, {"x-amzn-requestid": "r"}, raw)
+
+    return AwsTasks(Endpoints(everything="http://127.0.0.1:1"), answering=answering)
+
+
+def from_source(body):
+    code = f"def handler(event, context):\n    {body}\n"
+    about = {"handler": "index.handler", "runtime": "python3.12", "folder": Path(), "inline_code": code}
+    return LambdaFunctions([FunctionSource(name="call", **about)], log=lambda name, line: None)
+
+
+def plays(**outcome):
+    call = RecordedCall(state="T", resource=CALL, input={}, **outcome)
+    return lambda task_: ReplayedTasks([call])(task_)
+
+
 HANDLERS = {
+    "service": (
+        answers(200, {"Item": {}}),
+        answers(400, {"__type": "ResourceNotFoundException", "message": "no table"}),
+        task("arn:aws:states:::dynamodb:getItem", Parameters={"TableName": "t", "Key": {"id": {"S": "1"}}}),
+    ),
+    "function from its source": (from_source("return event"), from_source("raise ValueError('no good')"), task()),
+    "cassette": (plays(output={"got": 1}), plays(error="ValueError", cause="no good"), task()),
     "function": (BoundTasks(Bindings({"call": good})), BoundTasks(Bindings({"call": bad})), task()),
     "coroutine function": (BoundTasks(Bindings({"call": good_later})), BoundTasks(Bindings({"call": bad})), task()),
     "function of an activity": (

@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from bench import durable, processes, serving, stepwell_side
+from bench import durable, functions_side, processes, serving, stepwell_side
 from bench.measuring import LEFT_OUT, Figure, NotMeasured
 from bench.report import Comparison, Row, as_json, save, show
 from bench.workloads import DURABLE, WORKLOADS, Target
@@ -35,6 +35,7 @@ def runs() -> Iterator[Measure]:
             ),
         )
     yield "one-state-run", _measure_whole_run
+    yield "lambda-1000", functions_side.measure_functions
     yield "cold-start", _measure_cold_start
     yield "waiting-10000", _measure_waiting
 

@@ -195,6 +195,25 @@ def test_client_credentials_are_exchanged_for_a_token(api):
     assert sent["headers"]["Authorization"] == "Bearer t0ken"
 
 
+@pytest.mark.parametrize(
+    ("lasting", "status", "exchanges"),
+    [({"expires_in": 3600}, 200, 1), ({"expires_in": 30}, 200, 2), ({}, 200, 2), ({"expires_in": 3600}, 401, 2)],
+    ids=["it lasts", "it is about to run out", "nobody knows how long", "it is not taken any more"],
+)
+def test_a_token_is_kept_for_as_long_as_it_lasts(api, lasting, status, exchanges):
+    api.answer({"access_token": "t0ken", **lasting}, path="/token")
+    api.answer({}, path="/v1", status=status)
+    oauth = OAuth(endpoint=f"{api.url}/token", client_id="id", client_secret="s")
+    tasks = HttpTasks({"Shop": Connection(authorization=oauth)})
+    parameters = {"ApiEndpoint": f"{api.url}/v1", "Method": "GET", "InvocationConfig": {"ConnectionArn": ARN}}
+    state = task(INVOKE, Parameters=parameters)
+
+    for _ in range(2):
+        simulate(machine(Call=state), tasks=tasks)
+
+    assert len([request for request in api.requests if request["path"] == "/token"]) == exchanges
+
+
 def test_a_token_that_is_refused_fails_the_task(api):
     api.answer({"error": "invalid_client"}, path="/token", status=401)
     oauth = OAuth(endpoint=f"{api.url}/token", client_id="id", client_secret="wrong")

@@ -51,7 +51,7 @@ class ApiKey(Struct, frozen=True, kw_only=True):
 
 
 class OAuth(Struct, frozen=True, kw_only=True):
-    """Client credentials: a token is fetched for every request."""
+    """Client credentials: a token is fetched where none is kept that lasts."""
 
     endpoint: str
     client_id: str

@@ -13,10 +13,12 @@ of a refusal (the body of the answer), and States.Runtime for what is wrong with
 import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
+from time import monotonic
 from typing import Any, cast
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from msgspec import Struct
+from msgspec.json import encode
 
 from stepwell.adapters.tasks.bindings import unbound
 from stepwell.adapters.tasks.connections import (
@@ -51,6 +53,12 @@ FORBIDDEN = re.compile(
 )
 """Headers that a definition must not give."""
 
+SPARE_SECONDS = 60
+"""A token is fetched anew so long before it runs out."""
+
+NOT_AUTHORIZED = (401, 407)
+"""What EventBridge takes as a sign that a token has run out (from memory of its documentation)."""
+
 FORM = "application/x-www-form-urlencoded"
 
 SOCKET = "States.Http.Socket"
@@ -82,6 +90,7 @@ class HttpTasks:
         self._allowed_hosts = allowed_hosts
         self._environment = environment or {}
         self._find = find
+        self._tokens: dict[bytes, tuple[str, float]] = {}
 
     def __call__(self, task: InvokeTask) -> Exchange:
         resource = task.resource
@@ -110,6 +119,8 @@ class HttpTasks:
         answer = send(sent, min(task.timeout_seconds or SECONDS, SECONDS))
         if isinstance(answer, NoAnswer):
             return Performed(outcome=Failure(SOCKET, answer.reason), request=_shown_request(shown))
+        if answer.status in NOT_AUTHORIZED:
+            self._forget(connection)
         return Performed(
             outcome=_outcome(answer), request=_shown_request(shown), response=_shown_response(answer, sent.url)
         )
@@ -146,6 +157,10 @@ class HttpTasks:
         if not isinstance(oauth, OAuth):
             return None
         self._check_host(oauth.endpoint)
+        key = encode(oauth)
+        known, until = self._tokens.get(key, ("", 0.0))
+        if monotonic() < until:
+            return known
         answer = send(_token_request(oauth))
         if isinstance(answer, NoAnswer):
             raise _Unusable(Failure(SOCKET, answer.reason))
@@ -157,7 +172,16 @@ class HttpTasks:
             token = None
         if not isinstance(token, dict) or not isinstance(token.get("access_token"), str):
             raise _Unusable(Failure(NO_CONNECTION, f"{oauth.endpoint} gave no access token."))
-        return f"{token.get('token_type') or 'Bearer'} {token['access_token']}"
+        value = f"{token.get('token_type') or 'Bearer'} {token['access_token']}"
+        seconds = token.get("expires_in")
+        if isinstance(seconds, int | float) and seconds > SPARE_SECONDS:
+            self._tokens[key] = value, monotonic() + seconds - SPARE_SECONDS
+        return value
+
+    def _forget(self, connection: Connection) -> None:
+        """Has a new token fetched for the next request: the one that was kept is not taken any more."""
+        if isinstance(connection.authorization, OAuth):
+            self._tokens.pop(encode(connection.authorization), None)
 
 
 # --- what the task gives ----------------------------------------------------------------------------------------------

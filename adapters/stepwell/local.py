@@ -94,7 +94,7 @@ def run(
         bound = BoundTasks(bindings, NestedExecutions(outside))
         return bound if mocks is None else mocked(mocks, prepared, bound)
 
-    if STEP_FUNCTIONS in prepared.definition:
+    if STEP_FUNCTIONS in prepared.definition or getattr(world, "door", None) is not None:
         from stepwell.adapters.hosted_run import HostedRun, OwnStepFunctions  # pays who calls it
 
         known = Machines({prepared.machine_name: definition, **(state_machines or {})})

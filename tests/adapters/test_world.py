@@ -8,8 +8,9 @@ from textwrap import dedent
 import pytest
 
 from stepwell.adapters.command.main import invoke
-from stepwell.local import run
-from stepwell.world import InvalidEndpoint, InvalidSeeds, World
+from stepwell.adapters.tasks.lambda_functions import FunctionSettings
+from stepwell.local import Engine, run
+from stepwell.world import Configuration, InvalidEndpoint, InvalidSeeds, World
 from support import machine, pass_, task
 
 SHOP = """
@@ -285,6 +286,21 @@ def test_a_function_answers_the_task_that_waits_for_it(tmp_path, monkeypatch, ca
 
     out, err = capsys.readouterr()
     assert (code, out and json.loads(out)) == (0, {"said": "yes"}), err
+
+
+def test_a_function_answers_the_task_that_waits_for_it_in_whatever_it_runs(tmp_path):
+    (tmp_path / "app.py").write_text(dedent(ANSWERS))
+    asks = machine(
+        Ask=task(
+            "arn:aws:states:::lambda:invoke.waitForTaskToken",
+            Parameters={"FunctionName": "Ask", "Payload": {"token.$": "$$.Task.Token"}},
+        )
+    )
+    ask = FunctionSettings(beside=tmp_path, handler="app.handler", runtime="python3.12")
+    with World(configuration=Configuration(lambda_functions={"Ask": ask})) as world:
+        assert run(asks, world=world).output == {"said": "yes"}
+        with Engine(world=world) as engine:
+            assert engine.wait(engine.start(asks), 20).output == {"said": "yes"}
 
 
 PRINTS_WHERE = """

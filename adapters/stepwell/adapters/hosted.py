@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 from msgspec import Struct
 
+from stepwell.adapters.door import Door
 from stepwell.adapters.hosts.local import LocalHost
 from stepwell.adapters.operations import Answer
 from stepwell.adapters.runs import Machines, Prepared, new_execution_of
@@ -378,13 +379,17 @@ class Hosted:
 class OwnStepFunctions:
     """A `TaskHandler`: tasks that call Step Functions (`aws-sdk:sfn`) call these executions, all others `beside`.
 
-    Where `beside` is a `World` that calls Step Functions elsewhere, they are left to it too.
+    Where `beside` is a `World` that calls Step Functions elsewhere, they are left to it too. The door of a `World`
+    leads to these executions from now on.
     """
 
     def __init__(self, hosted: Hosted, beside: TaskHandler) -> None:
         self._hosted = hosted
         self._beside = beside
         self._own: TaskHandler | None = None
+        door: Door | None = getattr(beside, "door", None)
+        if door is not None:
+            door.lead_to(hosted)
 
     def __call__(self, task: InvokeTask, /) -> Exchange:
         if not calls_step_functions(task) or getattr(self._beside, "calls_step_functions", False):

@@ -1,11 +1,9 @@
 """A run whose tasks or functions call Step Functions: what they call is the run itself.
 
-Its tasks do so in the process; functions, which have processes of their own, over the loopback. They find the run's own
+Its tasks do so in the process; functions, which have processes of their own, through a `Door`. They find the run's own
 state machine there and those that it may start, its executions and its tasks that wait.
 """
 
-import socket
-import threading
 from collections.abc import Callable
 
 from stepwell.adapters.clocks import SkippingClock, SystemClock
@@ -18,7 +16,7 @@ from stepwell.engine.machine import Step
 from stepwell.engine.operations.state_machines import create_state_machine
 from stepwell.engine.ports import Store, TaskHandler
 
-__all__ = ["Door", "HostedRun", "OwnStepFunctions"]
+__all__ = ["HostedRun", "OwnStepFunctions"]
 
 
 class HostedRun(Hosted):
@@ -58,35 +56,3 @@ class HostedRun(Hosted):
         if self._onlooker is not None:
             self._onlooker(execution, step)
         super().observe(execution, step)
-
-
-class Door:
-    """Where processes beside a run call its Step Functions: a port of the loopback, open until it is closed.
-
-    Whoever calls before there is a run waits for it.
-    """
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._socket.set_inheritable(False)
-        self._server: object | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-
-    def lead_to(self, hosted: Hosted) -> None:
-        """Lets callers in."""
-        threading.Thread(target=self._serve, args=(hosted,), name="stepwell-door", daemon=True).start()
-
-    def _serve(self, hosted: Hosted) -> None:
-        from stepwell.adapters.api.api import Api  # here, not above: it takes a while, and nobody waits for it
-        from stepwell.adapters.server.app import Application
-        from stepwell.adapters.server.serving import Server
-
-        server = self._server = Server(Application(Api(runtime=hosted)), grace=1)
-        server.run(sockets=[self._socket])
-
-    def close(self) -> None:
-        """Lets nobody in any more. Who waits for an answer is left to the end of the process."""
-        self._socket.close()

@@ -28,7 +28,6 @@ from stepwell.engine.registry import Registry
 
 if TYPE_CHECKING:
     from stepwell.adapters.hosted import Hosted
-    from stepwell.adapters.hosted_run import Door
     from stepwell.adapters.tasks.cassettes import RecordedCall
 
 STARTS_EXECUTIONS = ":states:startExecution"
@@ -44,15 +43,13 @@ class Performers(Struct, frozen=True, kw_only=True):
     case: TestCase
     invocations: Invocations | None
     world: TaskHandler
-    door: "Door | None"
-    """Where functions beside this process call Step Functions."""
     replayed: "Callable[[TaskHandler], TaskHandler] | None"
     """Gives answers from a cassette, and leaves what is not on it to a handler."""
 
     @property
     def call_step_functions(self) -> bool:
         """Whether tasks, or functions beside this process, may call Step Functions."""
-        return self.door is not None or _mentions(self.machine, STEP_FUNCTIONS)
+        return getattr(self.world, "door", None) is not None or _mentions(self.machine, STEP_FUNCTIONS)
 
     def over(self, hosted: "Hosted | None" = None) -> TaskHandler:
         """The handler of tasks. The Step Functions that they call are these executions."""
@@ -61,8 +58,6 @@ class Performers(Struct, frozen=True, kw_only=True):
             from stepwell.adapters.hosted import OwnStepFunctions  # pays who calls it
 
             beside = OwnStepFunctions(hosted, beside)
-            if self.door is not None:
-                self.door.lead_to(hosted)
         if starts_executions(self.machine):
             from stepwell.adapters.tasks.executions import NestedExecutions  # pays who starts any
 
@@ -94,20 +89,10 @@ def performing(
     for folder in (settings.directory, str(configuration.folder or settings.directory)):
         if folder not in sys.path:
             sys.path.insert(0, folder)
-    door: Door | None = None
-
     with ExitStack() as until_the_end:
 
-        def opened_door() -> str:
-            nonlocal door
-            from stepwell.adapters.hosted_run import Door  # pays who has functions beside this process
-
-            door = Door()
-            until_the_end.callback(door.close)
-            return door.url
-
         def opened_world() -> TaskHandler:
-            return until_the_end.enter_context(world_of(settings, configuration, step_functions=opened_door))
+            return until_the_end.enter_context(world_of(settings, configuration))
 
         # Where it was said where calls go, functions of this process find services there too, from their import on.
         is_said = bool(settings.calls or configuration.calls)
@@ -130,7 +115,6 @@ def performing(
             case=case,
             invocations=invocations,
             world=world,
-            door=door,
             replayed=replayed,
         )
 

@@ -5,7 +5,7 @@ does not know to the next. What the world needs (moto, the processes of function
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from os import PathLike
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from stepwell.adapters.configuration import Configuration, InvalidConfiguration
 from stepwell.adapters.definition_files import REGION
+from stepwell.adapters.door import Door
 from stepwell.adapters.tasks.aws.calls import AwsTasks
 from stepwell.adapters.tasks.aws.connections import EventBridgeConnections
 from stepwell.adapters.tasks.aws.endpoints import (
@@ -56,8 +57,8 @@ class World:
     `template`: a SAM or CloudFormation template, whose Lambda functions in Python and Node.js are run from their
     source, and whose tables, queues, buckets, topics ... are in moto too. `replay`: a cassette, from which tasks get
     their answers; nothing is called then. `configuration`: what `stepwell.toml` says; what is given here counts before
-    it. `step_functions`: the URL at which functions call Step Functions, or what gives it where there are functions.
-    `log` takes what they print, line by line, from any thread.
+    it. `step_functions`: the URL at which functions call Step Functions; without it they call what their tasks run in,
+    the last of several. `log` takes what they print, line by line, from any thread.
 
     May be used from any thread. Raises InvalidEndpoint, InvalidSeeds, InvalidFunction, InvalidCassette, and
     UnreadableDefinition.
@@ -73,7 +74,7 @@ class World:
         configuration: Configuration | None = None,
         region: str | None = None,
         environment: Mapping[str, str] | None = None,
-        step_functions: str | Callable[[], str] | None = None,
+        step_functions: str | None = None,
         log: Log = log_to_stderr,
     ) -> None:
         configuration = configuration or Configuration()
@@ -93,8 +94,13 @@ class World:
                 wanted, environment, region=region, moto=lambda: _moto(undone, seed, template)
             )
             sources = function_sources(template, configuration.lambda_functions)
-            own = step_functions() if callable(step_functions) and sources else step_functions
-            self.variables = _variables(self.endpoints, None if callable(own) else own)
+            self.door: Door | None = None
+            """Where functions call the Step Functions that their tasks run in."""
+            if sources and step_functions is None and not self.calls_step_functions:
+                self.door = Door()
+                undone.callback(self.door.close)
+                step_functions = self.door.url
+            self.variables = _variables(self.endpoints, step_functions)
             http = HttpTasks(
                 configuration.connections,
                 unbound,

@@ -13,7 +13,7 @@ from stepwell.adapters.stores.memory import MemoryStore
 from stepwell.adapters.tasks.bindings import Bindings, BoundTasks
 from stepwell.definitions.check import load
 from stepwell.definitions.json_text import dumps, loads
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine import arns
 from stepwell.engine.execution import Execution
 from stepwell.engine.operations.executions import new_execution

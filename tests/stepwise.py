@@ -6,7 +6,7 @@ from typing import Any
 from stepwell.definitions.check import parse
 from stepwell.definitions.failure import Failure
 from stepwell.definitions.json_text import dumps, loads
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine.effects import CancelTask, CancelTimer, FinishExecution, InvokeTask, SetTimer
 from stepwell.engine.events import (
     Event,

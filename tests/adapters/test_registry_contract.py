@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from stepwell.adapters.stores.memory_registry import MemoryRegistry
 from stepwell.adapters.stores.sqlite.registry import SqliteRegistry
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine.ports import StoreFailed
 from stepwell.engine.registry import (
     ActivityRecord,

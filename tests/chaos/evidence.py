@@ -15,7 +15,7 @@ from stepwell.adapters.runs import compile_text
 from stepwell.adapters.stores.sqlite import rows
 from stepwell.adapters.stores.sqlite.database import connect_to_read
 from stepwell.definitions.failure import Failure
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine.effects import CancelTask, CancelTimer, InvokeTask, SetTimer
 from stepwell.engine.events import Event, TaskFailed, TaskHeartbeat, TaskSucceeded, TimersFired
 from stepwell.engine.execution import Execution, Frame, take_up

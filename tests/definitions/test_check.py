@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepwell.definitions.check import MAX_LEVELS, diagnose, examine, load, parse
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.definitions.problems import InvalidDefinition, Severity
 from stepwell.definitions.source import read_source
 

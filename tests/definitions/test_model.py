@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from stepwell.definitions.check import parse
 from stepwell.definitions.check.annotations import fields_of
+from stepwell.definitions.kinds import QueryLanguage
 from stepwell.definitions.model import (
     STATE_MODELS,
     ChoiceRule,
@@ -15,7 +16,6 @@ from stepwell.definitions.model import (
     MapState,
     PassState,
     ProcessorMode,
-    QueryLanguage,
     StateMachine,
     TaskState,
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from stepwell.definitions.failure import Failure
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine import quotas
 from stepwell.engine.events import (
     ExecutionRedriven,

@@ -6,7 +6,7 @@ import pytest
 
 from stepwell.adapters.stores.memory_registry import MemoryRegistry
 from stepwell.definitions.json_text import dumps
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.definitions.problems import InvalidDefinition
 from stepwell.engine.errors import (
     InvalidArn,

@@ -23,7 +23,8 @@ from stepwell.adapters.tasks.mocks import MockedTasks, Mocks, read_mocks
 from stepwell.definitions.check import load, parse
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.json_text import dumps, dumps_checked, loads
-from stepwell.definitions.model import StateMachine, StateMachineType
+from stepwell.definitions.kinds import StateMachineType
+from stepwell.definitions.model import StateMachine
 from stepwell.definitions.problems import InvalidDefinition, Problem
 from stepwell.definitions.source import Source
 from stepwell.engine import arns, errors

@@ -150,7 +150,7 @@ def variables_read(expression: Json, language: Language | None = None) -> list[s
 def default_context(input: Json, at: int, seed: bytes) -> dict[str, Json]:
     """The context object of a Standard execution that has just started and has entered its first state."""
     # Imported here: whoever does not look at the context must not pay for the model, which takes 150 ms to load.
-    from stepwell.definitions.model import StateMachineType
+    from stepwell.definitions.kinds import StateMachineType
     from stepwell.engine import arns
 
     name = Entropy(seed).uuid()

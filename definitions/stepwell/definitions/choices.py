@@ -9,12 +9,15 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from math import inf
+from typing import TYPE_CHECKING
 
 from stepwell.definitions import timestamps
 from stepwell.definitions.expressions import Environment, Expression, Json
 from stepwell.definitions.failure import Failed
-from stepwell.definitions.model import Comparison
 from stepwell.definitions.paths import compile_reader
+
+if TYPE_CHECKING:
+    from stepwell.definitions.model import Comparison
 
 Compare = Callable[[Json, Json], bool]
 Condition = Callable[[Json, Environment], bool]
@@ -125,7 +128,7 @@ def _missing_variable(text: str, _message: str, _document: Json) -> str:
     return f"Invalid path '{text}': The choice state's condition path references an invalid value."
 
 
-def compile_rule(rule: Comparison) -> Condition:
+def compile_rule(rule: "Comparison") -> Condition:
     """The rule as a function of the state's effective input; raises `Failed` where a path leads nowhere."""
     if rule.and_ is not None:
         parts = [compile_rule(part) for part in rule.and_]

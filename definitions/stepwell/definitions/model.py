@@ -18,17 +18,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, Tag
 from pydantic.alias_generators import to_pascal
 
+from stepwell.definitions.kinds import MAX_SECONDS, JitterStrategy, QueryLanguage, StateMachineType
+
 Json = Any
-
-
-class QueryLanguage(StrEnum):
-    JSONPATH = "JSONPath"
-    JSONATA = "JSONata"
-
-
-class StateMachineType(StrEnum):
-    STANDARD = "STANDARD"
-    EXPRESS = "EXPRESS"
 
 
 class Holds(Enum):
@@ -56,8 +48,6 @@ class Only:
 JSONPATH = Only(QueryLanguage.JSONPATH)
 JSONATA = Only(QueryLanguage.JSONATA)
 
-MAX_SECONDS = 99_999_999
-
 Path = Annotated[StrictStr | None, JSONPATH, Holds.PATH]
 ReferencePath = Annotated[StrictStr, JSONPATH, Holds.REFERENCE_PATH]
 ResultPath = Annotated[StrictStr | None, JSONPATH, Holds.RESULT_PATH]
@@ -84,11 +74,6 @@ class Element(BaseModel):
 
 
 # --- errors: Retry and Catch -----------------------------------------------------------------------------------------
-
-
-class JitterStrategy(StrEnum):
-    FULL = "FULL"
-    NONE = "NONE"
 
 
 ErrorNames = Annotated[tuple[StrictStr, ...], Field(min_length=1)]

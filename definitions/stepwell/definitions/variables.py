@@ -6,7 +6,8 @@ from stepwell.definitions.check.annotations import FieldFacts, fields_of
 from stepwell.definitions.check.expressions import expressions_of
 from stepwell.definitions.intrinsics import InvalidIntrinsic, parse_intrinsic, paths_in
 from stepwell.definitions.jsonata.rules import variables_read
-from stepwell.definitions.model import Element, Holds, Json, QueryLanguage, Scope, StateMachine
+from stepwell.definitions.kinds import QueryLanguage
+from stepwell.definitions.model import Element, Holds, Json, Scope, StateMachine
 from stepwell.definitions.paths import variable_of
 from stepwell.definitions.templates import SUFFIX, expressions_in
 

@@ -3,7 +3,7 @@
 import re
 
 from stepwell.definitions import resources
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine.errors import InvalidArn
 
 DEFAULT_REGION = "us-east-1"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from stepwell.definitions import timestamps
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.json_text import loads
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine.execution import AwaitingTask
 
 if TYPE_CHECKING:

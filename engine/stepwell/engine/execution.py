@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.json_text import dumps, loads
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine.lifecycles import ExecutionStatus
 
 FORMAT = 1

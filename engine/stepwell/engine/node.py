@@ -6,10 +6,13 @@ nothing of a run; everything it does, it does through the `Turn` it is given.
 
 from typing import TYPE_CHECKING, ClassVar
 
-from stepwell.definitions import model
 from stepwell.definitions.expressions import Json
+from stepwell.definitions.kinds import QueryLanguage
 from stepwell.engine.flows import FLOWS, Flow, Variables
 from stepwell.engine.retry import Catcher, Retrier, compile_retrier
+
+if TYPE_CHECKING:
+    from stepwell.definitions import model
 
 if TYPE_CHECKING:
     from stepwell.engine.execution import Frame
@@ -37,7 +40,9 @@ class Node:
 
     is_container: ClassVar[bool] = False
 
-    def __init__(self, name: str, state: model.BaseState, language: model.QueryLanguage) -> None:
+    def __init__(self, name: str, state: "model.BaseState", language: QueryLanguage) -> None:
+        from stepwell.definitions import model  # here, not above: it takes a while, and not everybody has a definition
+
         self.name = name
         self.type = state.type
         self.entered = f"{state.type}StateEntered"

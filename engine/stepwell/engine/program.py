@@ -1,11 +1,10 @@
 """A program: a definition compiled once, immutable, shared by all its executions."""
 
 from collections.abc import Iterator, Mapping
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from msgspec import Struct
 
-from stepwell.definitions import model
 from stepwell.definitions.jsonata import InvalidExpression
 from stepwell.definitions.problems import InvalidDefinition, Problem
 from stepwell.definitions.resources import Activity
@@ -13,18 +12,21 @@ from stepwell.engine.node import Node
 from stepwell.engine.states import NODES
 from stepwell.engine.states.task import TaskNode
 
+if TYPE_CHECKING:
+    from stepwell.definitions import model
+
 
 class Program(Struct, frozen=True, kw_only=True):
     start_at: str
     nodes: Mapping[str, Node]
     """Every state of the machine by its name, nested ones too: names are unique in a machine."""
     timeout_seconds: int | None
-    machine: model.StateMachine
+    machine: "model.StateMachine"
     activities: tuple[tuple[str, str], ...]
     """The Tasks that activities perform: state and ARN."""
 
 
-def compile_program(machine: model.StateMachine) -> Program:
+def compile_program(machine: "model.StateMachine") -> Program:
     """The program of a checked definition; raises InvalidDefinition for what cannot be run here."""
     if problems := _beyond_reach(machine):
         raise InvalidDefinition(problems)
@@ -47,7 +49,9 @@ def _is_activity(node: Node) -> TypeGuard[TaskNode]:
     return isinstance(node, TaskNode) and isinstance(node.resource, Activity)
 
 
-def _located(scope: model.Scope, location: str) -> Iterator[tuple[str, str, model.BaseState]]:
+def _located(scope: "model.Scope", location: str) -> "Iterator[tuple[str, str, model.BaseState]]":
+    from stepwell.definitions import model  # here, not above: it takes a while, and not everybody has a definition
+
     for name, state in scope.states.items():
         place = f"{location}/States/{name}"
         yield place, name, state
@@ -58,8 +62,10 @@ def _located(scope: model.Scope, location: str) -> Iterator[tuple[str, str, mode
             yield from _located(state.processor, f"{place}/{'ItemProcessor' if state.item_processor else 'Iterator'}")
 
 
-def _beyond_reach(machine: model.StateMachine) -> list[Problem]:
+def _beyond_reach(machine: "model.StateMachine") -> list[Problem]:
     """The states of a valid definition that this version does not run, each with its place."""
+    from stepwell.definitions import model  # here, not above: it takes a while, and not everybody has a definition
+
     problems = []
     for location, _, state in _located(machine, ""):
         if isinstance(state, model.MapState) and state.is_distributed:

@@ -9,7 +9,7 @@ history and which states run again; which events those give, and what they point
 """
 
 from stepwell.definitions import failure as names
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine import quotas
 from stepwell.engine.execution import MOVING, AwaitingChildren, Execution
 from stepwell.engine.lifecycles import EXECUTION, ExecutionStatus

@@ -1,11 +1,17 @@
 """Retriers and catchers: which of them an error belongs to, and how long a retry waits."""
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
-from stepwell.definitions import failure, model
+from stepwell.definitions import failure
 from stepwell.definitions.expressions import Entropy
 from stepwell.definitions.failure import Failure
+from stepwell.definitions.kinds import MAX_SECONDS, JitterStrategy
 from stepwell.engine.flows import Finish
+
+if TYPE_CHECKING:
+    from stepwell.definitions import model
 
 UNCATCHABLE = frozenset({failure.RUNTIME})
 """Errors that no handler sees: the execution fails at once, from whatever depth."""
@@ -31,7 +37,7 @@ class Retrier(Struct, frozen=True, kw_only=True):
 
     def delay_seconds(self, retry: int, entropy: Entropy) -> float:
         """How long the n-th retry waits (n from 1): the interval grown by the backoff rate, cut, then jittered."""
-        longest = float(self.max_delay_seconds or model.MAX_SECONDS)
+        longest = float(self.max_delay_seconds or MAX_SECONDS)
         try:
             delay = min(self.interval_seconds * self.backoff_rate ** (retry - 1), longest)
         except OverflowError:
@@ -45,12 +51,12 @@ class Catcher(Struct, frozen=True, kw_only=True):
     caught: Finish
 
 
-def compile_retrier(retrier: model.Retrier) -> Retrier:
+def compile_retrier(retrier: "model.Retrier") -> Retrier:
     return Retrier(
         names=retrier.error_equals,
         max_attempts=retrier.max_attempts,
         interval_seconds=retrier.interval_seconds,
         backoff_rate=retrier.backoff_rate,
         max_delay_seconds=retrier.max_delay_seconds,
-        full_jitter=retrier.jitter_strategy is model.JitterStrategy.FULL,
+        full_jitter=retrier.jitter_strategy is JitterStrategy.FULL,
     )

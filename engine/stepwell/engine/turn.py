@@ -18,7 +18,7 @@ from stepwell.definitions import failure as names
 from stepwell.definitions.expressions import Entropy, Json
 from stepwell.definitions.failure import Failed, Failure
 from stepwell.definitions.json_text import NotJson, dumps, exceeds
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine import quotas
 from stepwell.engine.effects import CancelTask, CancelTimer, Effect, FinishExecution, SetTimer
 from stepwell.engine.environment import Environment, execution_context

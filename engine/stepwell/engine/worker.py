@@ -21,7 +21,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from stepwell.definitions.failure import Failure
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine import tokens
 from stepwell.engine.effects import CancelTask, CancelTimer, Effect, FinishExecution, InvokeTask, SetTimer
 from stepwell.engine.errors import CallerError, ExecutionAlreadyExists, ExecutionDoesNotExist

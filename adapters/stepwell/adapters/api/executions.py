@@ -5,7 +5,7 @@ from typing import Any
 from stepwell.adapters.api.api import Api, Caller, Params, Response, paged
 from stepwell.adapters.operations import Answer
 from stepwell.adapters.tasks.functions import as_failure
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine import arns
 from stepwell.engine.errors import (
     ExecutionNotRedrivable,

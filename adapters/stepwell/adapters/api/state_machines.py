@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from stepwell.adapters.api.api import Api, Caller, Params, Response, paged, tags_in
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine.operations import aliases, descriptions, state_machines, versions
 from stepwell.engine.operations.descriptions import present
 from stepwell.engine.registry import AliasRecord, StateMachineRecord, VersionRecord

@@ -10,7 +10,7 @@ from stepwell.adapters.command.output import console, is_terminal, write, write_
 from stepwell.adapters.command.problems import show_problems
 from stepwell.adapters.definition_files import UnreadableDefinition, read_definition
 from stepwell.definitions.check import examine
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.definitions.problems import InvalidDefinition, Problem, Severity
 
 UNREADABLE = "UNREADABLE_DEFINITION"

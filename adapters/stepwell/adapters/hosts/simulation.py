@@ -17,7 +17,8 @@ from stepwell.adapters.runners import thrown_in
 from stepwell.adapters.stores.memory import MemoryStore
 from stepwell.definitions.check import parse
 from stepwell.definitions.json_text import dumps
-from stepwell.definitions.model import StateMachine, StateMachineType
+from stepwell.definitions.kinds import StateMachineType
+from stepwell.definitions.model import StateMachine
 from stepwell.engine import arns
 from stepwell.engine.execution import Execution
 from stepwell.engine.history import render

@@ -24,7 +24,8 @@ from pydantic import ValidationError
 
 from stepwell.definitions.check import expressions, fields, references, rules, structure
 from stepwell.definitions.check.walk import INVALID, Fault, Path, nodes
-from stepwell.definitions.model import Json, StateMachine, StateMachineType
+from stepwell.definitions.kinds import StateMachineType
+from stepwell.definitions.model import Json, StateMachine
 from stepwell.definitions.problems import InvalidDefinition, Problem, Severity
 
 if TYPE_CHECKING:  # a definition that is no text needs no YAML

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from msgspec import Struct
 from pydantic.alias_generators import to_pascal
 
-from stepwell.definitions.model import Element, Holds, Only, QueryLanguage
+from stepwell.definitions.kinds import QueryLanguage
+from stepwell.definitions.model import Element, Holds, Only
 
 
 class FieldFacts(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,8 @@ from stepwell.definitions.check.references import scopes_seen
 from stepwell.definitions.check.rules import assigned_names
 from stepwell.definitions.check.walk import Fault, Node, Path, has_other_language
 from stepwell.definitions.jsonata import is_expression
-from stepwell.definitions.model import Catcher, Element, Holds, Json, QueryLanguage, WorkState
+from stepwell.definitions.kinds import QueryLanguage
+from stepwell.definitions.model import Catcher, Element, Holds, Json, WorkState
 from stepwell.definitions.problems import Severity
 
 NEVER_ASSIGNED: Final = "VARIABLE_NEVER_ASSIGNED"

@@ -12,7 +12,8 @@ from stepwell.definitions.check.walk import Fault, Node, Path, has_other_languag
 from stepwell.definitions.intrinsics import InvalidIntrinsic, is_string_valued, parse_intrinsic
 from stepwell.definitions.jsonata import is_expression, is_half_an_expression
 from stepwell.definitions.jsonpath import InvalidPath
-from stepwell.definitions.model import Holds, Json, QueryLanguage
+from stepwell.definitions.kinds import QueryLanguage
+from stepwell.definitions.model import Holds, Json
 from stepwell.definitions.paths import compile_writer, is_reference_path, parse_path
 from stepwell.definitions.resources import parse_resource
 from stepwell.definitions.templates import faults as template_faults

@@ -14,6 +14,7 @@ from stepwell.definitions.check.annotations import fields_of
 from stepwell.definitions.check.fields import unknown_resource
 from stepwell.definitions.check.walk import Fault, Node
 from stepwell.definitions.integrations import CALLBACK, exists, literal_faults
+from stepwell.definitions.kinds import QueryLanguage, StateMachineType
 from stepwell.definitions.model import (
     NOT_OPERATORS,
     BaseState,
@@ -27,11 +28,9 @@ from stepwell.definitions.model import (
     ItemProcessor,
     Json,
     MapState,
-    QueryLanguage,
     ReaderConfig,
     ResultWriter,
     Retrier,
-    StateMachineType,
     StepState,
     TaskState,
     WaitState,

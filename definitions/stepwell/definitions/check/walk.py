@@ -10,17 +10,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from stepwell.definitions.check.annotations import fields_of
-from stepwell.definitions.model import (
-    STATE_MODELS,
-    BaseState,
-    Element,
-    ItemProcessor,
-    Json,
-    QueryLanguage,
-    Scope,
-    StateMachine,
-    StateMachineType,
-)
+from stepwell.definitions.kinds import QueryLanguage, StateMachineType
+from stepwell.definitions.model import STATE_MODELS, BaseState, Element, ItemProcessor, Json, Scope, StateMachine
 from stepwell.definitions.problems import Severity
 
 Path = tuple[str | int, ...]

@@ -17,13 +17,16 @@ A test of a state sees the stages between them: a flow that is compiled with `to
 gives. Without it nothing is compiled for that, and nothing is paid.
 """
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from stepwell.definitions import model
 from stepwell.definitions.expressions import Expression
+from stepwell.definitions.kinds import QueryLanguage
 from stepwell.engine.flows.jsonata import JsonataFlow
 from stepwell.engine.flows.jsonpath import JsonPathFlow
 from stepwell.engine.flows.values import Condition, Exit, Finish, Told, Variables
+
+if TYPE_CHECKING:
+    from stepwell.definitions import model
 
 __all__ = ["FLOWS", "Compile", "Condition", "Exit", "Finish", "Flow", "Told", "Variables"]
 
@@ -59,10 +62,10 @@ class Flow(Protocol):
 class Compile(Protocol):
     """Compiles the data flow of a state, with stages that tell what they give where that is asked for."""
 
-    def __call__(self, state: model.BaseState, told: Told = ..., /) -> Flow: ...
+    def __call__(self, state: "model.BaseState", told: Told = ..., /) -> Flow: ...
 
 
-FLOWS: dict[model.QueryLanguage, Compile] = {
-    model.QueryLanguage.JSONPATH: JsonPathFlow,
-    model.QueryLanguage.JSONATA: JsonataFlow,
+FLOWS: dict[QueryLanguage, Compile] = {
+    QueryLanguage.JSONPATH: JsonPathFlow,
+    QueryLanguage.JSONATA: JsonataFlow,
 }

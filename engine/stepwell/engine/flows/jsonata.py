@@ -5,14 +5,18 @@ work (or, in a catcher, the error output), and neither sees the other. What a fi
 gets the input, the output is the result where there is one and the input where there is none.
 """
 
-from pydantic.alias_generators import to_snake
+from typing import TYPE_CHECKING
 
-from stepwell.definitions import model, timestamps
+from stepwell.definitions import timestamps
 from stepwell.definitions.expressions import Environment, Expression, Json
 from stepwell.definitions.failure import QUERY_EVALUATION_ERROR, Failed
 from stepwell.definitions.json_text import dumps
 from stepwell.definitions.jsonata import compile_expression, compile_value, is_expression
+from stepwell.definitions.kinds import MAX_SECONDS, attribute_of
 from stepwell.engine.flows.values import Condition, Exit, Finish, Told, constant, untold
+
+if TYPE_CHECKING:
+    from stepwell.definitions import model
 
 
 def _states(raw: Json, _environment: Environment) -> Json:
@@ -28,7 +32,9 @@ class JsonataFlow:
 
     __slots__ = ("_state", "arguments", "document", "finish", "is_identity")
 
-    def __init__(self, state: model.BaseState, told: Told = untold, /) -> None:
+    def __init__(self, state: "model.BaseState", told: Told = untold, /) -> None:
+        from stepwell.definitions import model  # here, not above: it takes a while, and not everybody has a definition
+
         self._state = state
         self.document: Expression = _states
         self.arguments: Expression = _input
@@ -48,7 +54,7 @@ class JsonataFlow:
         return condition, _compile_finish(rule, place, "input")
 
     def scalar(self, field: str) -> Expression | None:
-        literal = getattr(self._state, to_snake(field))
+        literal = getattr(self._state, attribute_of(field))
         if literal is None:
             return None
         read = _compile_scalar(literal, field, KINDS[field])
@@ -87,7 +93,7 @@ def _array(items: Json, location: str | None) -> Json:
     return items
 
 
-def _compile_finish(about: model.Element, place: str, member: str) -> Finish:
+def _compile_finish(about: "model.Element", place: str, member: str) -> Finish:
     """(raw input, what the work gave) -> exit, by the Output and Assign of a state, a catcher or a rule.
 
     `member` is what `$states` calls what the work gave; it is also the output where there is no Output.
@@ -115,11 +121,11 @@ def _compile_scalar(literal: Json, location: str, kind: str) -> Expression:
 
 
 def _seconds(field: str, value: Json) -> int:
-    return _whole(field, value, 0, model.MAX_SECONDS)
+    return _whole(field, value, 0, MAX_SECONDS)
 
 
 def _positive_seconds(field: str, value: Json) -> int:
-    return _whole(field, value, 1, model.MAX_SECONDS)
+    return _whole(field, value, 1, MAX_SECONDS)
 
 
 def _count(field: str, value: Json) -> int:

@@ -6,14 +6,14 @@ ResultPath and OutputPath, in this order. A caught error goes through the catche
 
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from pydantic.alias_generators import to_snake
-
-from stepwell.definitions import model, timestamps
+from stepwell.definitions import timestamps
 from stepwell.definitions.choices import compile_rule
 from stepwell.definitions.expressions import Environment, Expression, Json
 from stepwell.definitions.failure import REFERENCE_PATH_CONFLICT, RUNTIME, Failed
 from stepwell.definitions.json_text import dumps
+from stepwell.definitions.kinds import MAX_SECONDS, attribute_of
 from stepwell.definitions.paths import (
     Wording,
     compile_reader,
@@ -24,6 +24,9 @@ from stepwell.definitions.paths import (
 )
 from stepwell.definitions.templates import compile_template, compile_value
 from stepwell.engine.flows.values import Condition, Exit, Finish, Told, constant, identity, untold
+
+if TYPE_CHECKING:
+    from stepwell.definitions import model
 
 
 def _nothing(_value: Json, _environment: Environment) -> Json:
@@ -45,7 +48,9 @@ class JsonPathFlow:
 
     __slots__ = ("_state", "_told", "arguments", "document", "finish", "is_identity")
 
-    def __init__(self, state: model.BaseState, told: Told = untold, /) -> None:
+    def __init__(self, state: "model.BaseState", told: Told = untold, /) -> None:
+        from stepwell.definitions import model  # here, not above: it takes a while, and not everybody has a definition
+
         self._state = state
         self._told = told
         self.document: Expression = identity
@@ -72,7 +77,7 @@ class JsonPathFlow:
         return compile_rule(rule), _compile_finish(self._state, rule.assign)
 
     def scalar(self, field: str) -> Expression | None:
-        attribute = to_snake(field)
+        attribute = attribute_of(field)
         path = getattr(self._state, f"{attribute}_path")
         if path is None:
             literal = getattr(self._state, attribute)
@@ -142,7 +147,9 @@ def _has(value: Json, key: str | int) -> bool:
     return type(value) is list and key < len(value)
 
 
-def _compile_arguments(state: model.BaseState) -> Expression:
+def _compile_arguments(state: "model.BaseState") -> Expression:
+    from stepwell.definitions import model  # here, not above: it takes a while, and not everybody has a definition
+
     match state:
         case model.PassState() if state.gives("result"):
             return constant(state.result)
@@ -152,8 +159,10 @@ def _compile_arguments(state: model.BaseState) -> Expression:
             return identity
 
 
-def _compile_finish(state: model.BaseState, assign_fields: dict[str, Json] | None, told: Told = untold) -> Finish:
+def _compile_finish(state: "model.BaseState", assign_fields: dict[str, Json] | None, told: Told = untold) -> Finish:
     """(raw input, result) -> exit, with the Assign that applies: the state's own, or that of a Choice rule."""
+    from stepwell.definitions import model  # here, not above: it takes a while, and not everybody has a definition
+
     select = (
         _template(state.result_selector)
         if isinstance(state, model.WorkState) and state.gives("result_selector")
@@ -214,7 +223,7 @@ def _wait_seconds(field: str, path: str, value: Json) -> int:
 
 def _task_seconds(field: str, path: str, value: Json) -> int:
     seconds = _wait_seconds(field, path, value)
-    if not 0 < seconds <= model.MAX_SECONDS:
+    if not 0 < seconds <= MAX_SECONDS:
         raise Failed(RUNTIME, f"The {field} parameter references an invalid value: {path} == {value}")
     return seconds
 

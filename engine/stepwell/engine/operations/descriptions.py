@@ -9,7 +9,7 @@ from typing import Any
 
 from stepwell.definitions.check import parse
 from stepwell.definitions.json_text import loads
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.definitions.problems import InvalidDefinition
 from stepwell.definitions.variables import variable_references
 from stepwell.engine import arns

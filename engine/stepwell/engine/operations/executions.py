@@ -10,7 +10,7 @@ from typing import Any
 from stepwell.definitions.expressions import Entropy
 from stepwell.definitions.failure import Failure
 from stepwell.definitions.json_text import InvalidJson, exceeds, loads
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.engine import arns, quotas, tokens
 from stepwell.engine.errors import (
     ExecutionAlreadyExists,

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from stepwell.definitions.check import load
 from stepwell.definitions.expressions import Entropy
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.definitions.source import read_source
 from stepwell.engine import arns
 from stepwell.engine.errors import (

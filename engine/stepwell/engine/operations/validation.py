@@ -3,7 +3,7 @@
 from typing import Any
 
 from stepwell.definitions.check import examine
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.definitions.problems import InvalidSource, Problem, Severity
 from stepwell.definitions.source import read_source
 

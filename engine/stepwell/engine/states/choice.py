@@ -5,9 +5,12 @@ The state's own Assign and Output apply only where Default is taken; a rule has 
 
 from typing import TYPE_CHECKING
 
-from stepwell.definitions import model
 from stepwell.definitions.failure import RUNTIME, Failed
+from stepwell.definitions.kinds import QueryLanguage
 from stepwell.engine.node import Node, Outcome
+
+if TYPE_CHECKING:
+    from stepwell.definitions import model
 
 if TYPE_CHECKING:
     from stepwell.engine.execution import Frame
@@ -19,7 +22,7 @@ NO_MATCH = "Failed to transition out of the state. The state does not point to a
 class ChoiceNode(Node):
     __slots__ = ("_default", "_rules")
 
-    def __init__(self, name: str, state: model.ChoiceState, language: model.QueryLanguage) -> None:
+    def __init__(self, name: str, state: "model.ChoiceState", language: QueryLanguage) -> None:
         super().__init__(name, state, language)
         self._default = state.default
         self._rules = tuple((*self.flow.rule(index), rule.next) for index, rule in enumerate(state.choices))

@@ -2,10 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from stepwell.definitions import model
 from stepwell.definitions.failure import Failure
+from stepwell.definitions.kinds import QueryLanguage
 from stepwell.engine.failures import cut
 from stepwell.engine.node import Node
+
+if TYPE_CHECKING:
+    from stepwell.definitions import model
 
 if TYPE_CHECKING:
     from stepwell.engine.execution import Frame
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 class FailNode(Node):
     __slots__ = ("_cause", "_error")
 
-    def __init__(self, name: str, state: model.FailState, language: model.QueryLanguage) -> None:
+    def __init__(self, name: str, state: "model.FailState", language: QueryLanguage) -> None:
         super().__init__(name, state, language)
         self._error = self.flow.scalar("Error")
         self._cause = self.flow.scalar("Cause")

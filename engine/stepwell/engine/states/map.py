@@ -2,10 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from stepwell.definitions import model
+from stepwell.definitions.kinds import QueryLanguage
 from stepwell.engine import quotas
 from stepwell.engine.execution import index_of
 from stepwell.engine.states.container import ContainerNode
+
+if TYPE_CHECKING:
+    from stepwell.definitions import model
 
 if TYPE_CHECKING:
     from stepwell.engine.execution import Frame
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 class MapNode(ContainerNode):
     __slots__ = ("_concurrency", "_items", "_selector", "_start", "_tolerances")
 
-    def __init__(self, name: str, state: model.MapState, language: model.QueryLanguage) -> None:
+    def __init__(self, name: str, state: "model.MapState", language: QueryLanguage) -> None:
         super().__init__(name, state, language)
         self._start = state.processor.start_at
         self._items = self.flow.items()

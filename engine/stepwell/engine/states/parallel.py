@@ -2,8 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from stepwell.definitions import model
+from stepwell.definitions.kinds import QueryLanguage
 from stepwell.engine.states.container import ContainerNode
+
+if TYPE_CHECKING:
+    from stepwell.definitions import model
 
 if TYPE_CHECKING:
     from stepwell.engine.execution import Frame
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 class ParallelNode(ContainerNode):
     __slots__ = ("_starts",)
 
-    def __init__(self, name: str, state: model.ParallelState, language: model.QueryLanguage) -> None:
+    def __init__(self, name: str, state: "model.ParallelState", language: QueryLanguage) -> None:
         super().__init__(name, state, language)
         self._starts = tuple(branch.start_at for branch in state.branches)
 

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from stepwell.definitions import failure as names
-from stepwell.definitions import model
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.failure import RUNTIME, Failed, Failure
 from stepwell.definitions.integrations import parameter_check
 from stepwell.definitions.json_text import InvalidJson, exceeds, loads
+from stepwell.definitions.kinds import QueryLanguage
 from stepwell.definitions.resources import Activity, Integration, parse_resource
 from stepwell.engine import quotas, tokens
 from stepwell.engine.effects import InvokeTask, SetTimer
 from stepwell.engine.execution import AwaitingTask
 from stepwell.engine.failures import cut, failure_details, limit_size, too_large
 from stepwell.engine.node import Node
+
+if TYPE_CHECKING:
+    from stepwell.definitions import model
 
 if TYPE_CHECKING:
     from stepwell.engine.execution import Frame
@@ -38,7 +41,7 @@ class TaskNode(Node):
         *("implied", "labels", "resource", "title"),
     )
 
-    def __init__(self, name: str, state: model.TaskState, language: model.QueryLanguage) -> None:
+    def __init__(self, name: str, state: "model.TaskState", language: QueryLanguage) -> None:
         super().__init__(name, state, language)
         resource = parse_resource(state.resource)
         assert resource is not None, "a checked Task has a Resource that is recognised"

@@ -2,13 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from stepwell.definitions import model, timestamps
+from stepwell.definitions import timestamps
 from stepwell.definitions.expressions import Environment, Json
 from stepwell.definitions.failure import RUNTIME, Failed
+from stepwell.definitions.kinds import QueryLanguage
 from stepwell.engine import quotas
 from stepwell.engine.effects import SetTimer
 from stepwell.engine.execution import AwaitingTimer
 from stepwell.engine.node import Node, Outcome
+
+if TYPE_CHECKING:
+    from stepwell.definitions import model
 
 if TYPE_CHECKING:
     from stepwell.engine.execution import Frame
@@ -24,7 +28,7 @@ WAIT = "wait"
 class WaitNode(Node):
     __slots__ = ("_seconds", "_timestamp")
 
-    def __init__(self, name: str, state: model.WaitState, language: model.QueryLanguage) -> None:
+    def __init__(self, name: str, state: "model.WaitState", language: QueryLanguage) -> None:
         super().__init__(name, state, language)
         self._seconds = self.flow.scalar("Seconds")
         self._timestamp = self.flow.scalar("Timestamp")

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 import msgspec
 from msgspec import Struct
 
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.definitions.resources import parse_resource
 from stepwell.engine.effects import InvokeTask
 from stepwell.engine.events import Event

@@ -26,7 +26,7 @@ from stepwell.adapters.stores.sqlite.batch import Batch
 from stepwell.adapters.stores.sqlite.database import connect, explained
 from stepwell.adapters.stores.sqlite.reading import SqliteReader
 from stepwell.adapters.stores.sqlite.statements import statements
-from stepwell.definitions.model import StateMachineType
+from stepwell.definitions.kinds import StateMachineType
 from stepwell.definitions.resources import Activity
 from stepwell.engine import tokens
 from stepwell.engine.effects import CancelTask, CancelTimer, InvokeTask, SetTimer

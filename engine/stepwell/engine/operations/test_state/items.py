@@ -12,6 +12,7 @@ from stepwell.definitions.expressions import Environment, Expression, Json
 from stepwell.definitions.failure import Failed
 from stepwell.definitions.java_order import hash_map_order
 from stepwell.definitions.json_text import InvalidJson, dumps, loads, size
+from stepwell.definitions.kinds import QueryLanguage
 from stepwell.definitions.templates import compile_template
 from stepwell.engine import quotas
 from stepwell.engine.flows import FLOWS
@@ -29,7 +30,7 @@ NO_CONFIGURATION: Final = model.ReaderConfig()
 
 
 def read_items(
-    reader: model.ItemReader, language: model.QueryLanguage, text: str, document: Json, environment: Environment
+    reader: model.ItemReader, language: QueryLanguage, text: str, document: Json, environment: Environment
 ) -> Json:
     """The items in what a reader reads: an array, or an object that is gone over by its members. Raises `Failed`."""
     configuration = reader.reader_config or NO_CONFIGURATION
@@ -135,7 +136,7 @@ def places_of(items: Json) -> list[dict[str, Json]]:
 
 def batches_of(
     batcher: model.ItemBatcher,
-    language: model.QueryLanguage,
+    language: QueryLanguage,
     inputs: Sequence[Json],
     document: Json,
     environment: Environment,
@@ -161,7 +162,7 @@ def batches_of(
     return [{**around, "Items": batch} for batch in batches]
 
 
-def _fill_in(template: Json, language: model.QueryLanguage) -> Expression:
-    if language is model.QueryLanguage.JSONATA:
+def _fill_in(template: Json, language: QueryLanguage) -> Expression:
+    if language is QueryLanguage.JSONATA:
         return jsonata.compile_value(template, "ItemBatcher/BatchInput")
     return compile_template(template) or constant(template)

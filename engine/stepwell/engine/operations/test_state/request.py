@@ -10,6 +10,7 @@ from stepwell.definitions import check, model
 from stepwell.definitions.expressions import Json
 from stepwell.definitions.json_text import InvalidJson, loads
 from stepwell.definitions.jsonata import InvalidExpression
+from stepwell.definitions.kinds import QueryLanguage
 from stepwell.definitions.problems import InvalidDefinition, Problem
 from stepwell.definitions.resources import ARN, Activity, Integration, parse_resource
 from stepwell.definitions.source import read_source
@@ -102,7 +103,7 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     name: str
     state: model.BaseState
-    language: model.QueryLanguage
+    language: QueryLanguage
     node: Node
     """Its handlers and where it goes on to; the flow of data is compiled once more, with stages that tell."""
 
@@ -129,7 +130,7 @@ def subject_of(test: StateTest) -> Subject:
     return _compiled(name, state, machine.language_of(state))
 
 
-def _compiled(name: str, state: model.BaseState, language: model.QueryLanguage) -> Subject:
+def _compiled(name: str, state: model.BaseState, language: QueryLanguage) -> Subject:
     try:
         node = NODES[state.type](name, state, language)
     except InvalidExpression as fault:  # beyond the grammar that is checked

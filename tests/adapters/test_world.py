@@ -146,6 +146,13 @@ def test_what_a_run_left_in_moto_is_not_there_for_the_next():
         assert "QueueUrls" not in run(names, world=world).output
 
 
+def test_a_function_that_is_nowhere_is_not_found_in_moto():
+    with World(calls="moto") as world:
+        result = run(machine(T=task("arn:aws:lambda:us-east-1:123456789012:function:none")), {"a": 1}, world=world)
+
+    assert result.error == "Lambda.ResourceNotFoundException"
+
+
 def test_seeds_are_there_before_the_first_task(tmp_path, seed):
     (tmp_path / "day.csv").write_text("a,b\n1,2\n")
     text = """

@@ -3,8 +3,7 @@
 Rule 1: a new one is empty, and nothing of it is left when it is closed. What it keeps belongs to the process: several
 that are open at the same time share it, and so does whoever uses `moto.mock_aws` around it.
 Rule 2: moto is an extra, imported by who starts it.
-Rule 3: where there is no Docker, jobs of Batch succeed at once, and functions that were created in it answer something:
-moto would run both in containers.
+Rule 3: where there is no Docker, jobs of Batch succeed at once: moto would run them in containers.
 """
 
 import logging
@@ -40,8 +39,7 @@ class Offline:
                 pass
 
         if not _has_docker():
-            for service in ("batch", "lambda"):
-                default_user_config[service]["use_docker"] = False
+            default_user_config["batch"]["use_docker"] = False
         application = DomainDispatcherApplication(create_backend_app)
         with _lock:
             if not _open and not MockAWS._mocks_active:

@@ -153,6 +153,29 @@ def test_a_function_that_is_nowhere_is_not_found_in_moto():
     assert result.error == "Lambda.ResourceNotFoundException"
 
 
+@pytest.mark.parametrize(
+    ("properties", "said"),
+    [
+        ({"Handler": "a.B::c", "Runtime": "java17", "CodeUri": "x.jar"}, "The function 'Ask' has the runtime 'java17'"),
+        ({"PackageType": "Image"}, "The function 'Ask' is a container image"),
+        (
+            {"Handler": "a.b", "Runtime": "python3.12", "CodeUri": "s3://b/c"},
+            "The function 'Ask' has its code in S3",
+        ),
+    ],
+)
+@pytest.mark.parametrize("calls", ["mock", "moto"])
+def test_a_function_that_cannot_be_run_here_says_why(tmp_path, properties, said, calls):
+    resources = {"Ask": {"Type": "AWS::Serverless::Function", "Properties": properties}}
+    (tmp_path / "template.json").write_text(json.dumps({"Resources": resources}))
+    with World(calls=calls, template=tmp_path / "template.json") as world:
+        result = run(machine(T=task("arn:aws:lambda:us-east-1:123456789012:function:Ask")), world=world)
+
+    assert result.error == "Stepwell.TaskNotBound"
+    assert result.cause.startswith(said)
+    assert "--calls lambda=URL" in result.cause
+
+
 def test_seeds_are_there_before_the_first_task(tmp_path, seed):
     (tmp_path / "day.csv").write_text("a,b\n1,2\n")
     text = """

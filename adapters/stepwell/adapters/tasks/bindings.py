@@ -103,6 +103,16 @@ def names_of(task: InvokeTask) -> Iterable[str]:
     yield task.state
 
 
+def called_function(task: InvokeTask) -> str | None:
+    """The name of the Lambda function that a task calls."""
+    if isinstance(task.resource, LambdaFunction):
+        return task.resource.name
+    if isinstance(task.resource, Integration) and task.resource.is_lambda_invoke:
+        given = invoked_function(task)
+        return None if given is None else function_name(given)
+    return None
+
+
 def invoked_function(task: InvokeTask) -> str | None:
     """The FunctionName that a lambda:invoke gives."""
     parameters = loads(task.input)

@@ -33,7 +33,12 @@ from stepwell.adapters.tasks.aws.endpoints import (
 )
 from stepwell.adapters.tasks.bindings import unbound
 from stepwell.adapters.tasks.http import HttpTasks
-from stepwell.adapters.tasks.lambda_functions import LambdaFunctions, function_sources
+from stepwell.adapters.tasks.lambda_functions import (
+    FunctionsElsewhere,
+    LambdaFunctions,
+    function_sources,
+    functions_elsewhere,
+)
 from stepwell.adapters.tasks.lambda_functions.processes import Log, log_to_stderr
 from stepwell.engine.effects import InvokeTask
 from stepwell.engine.ports import Exchange, TaskHandler
@@ -110,7 +115,10 @@ class World:
             )
             services = AwsTasks(self.endpoints, http, allowed_hosts=configuration.allowed_hosts)
             undone.callback(services.close)
-            functions = LambdaFunctions(sources, services, log=log, environment=changed(environment, self.variables))
+            beside: TaskHandler = services
+            if template is not None and wanted.get("lambda", wanted.get(EVERYTHING, NOWHERE)) in (NOWHERE, MOTO):
+                beside = FunctionsElsewhere(functions_elsewhere(template), services)
+            functions = LambdaFunctions(sources, beside, log=log, environment=changed(environment, self.variables))
             undone.callback(functions.close)
             self._perform: TaskHandler = functions
             if replay is not None:

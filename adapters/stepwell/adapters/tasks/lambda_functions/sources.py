@@ -109,7 +109,7 @@ def _function(resource: TemplateResource, folder: Path, layers: Mapping[str, Pat
             pass
         case _:
             return None
-    code_folder, inline = _code(resource, folder)
+    code_folder, inline = code_of(resource, folder)
     if code_folder is None:
         return None
     named = properties.get("FunctionName")
@@ -130,7 +130,7 @@ def _function(resource: TemplateResource, folder: Path, layers: Mapping[str, Pat
     )
 
 
-def _code(resource: TemplateResource, folder: Path) -> tuple[Path | None, str | None]:
+def code_of(resource: TemplateResource, folder: Path) -> tuple[Path | None, str | None]:
     """The folder of the code, None where it lies elsewhere, and the code itself where the template has it."""
     properties = resource.properties
     is_serverless = resource.type.startswith("AWS::Serverless::")

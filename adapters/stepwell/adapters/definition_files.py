@@ -97,6 +97,7 @@ class TemplateResource:
     logical_id: str
     type: str
     properties: Mapping[str, Json]
+    metadata: Mapping[str, Json]
 
 
 def resources_in(source: str | os.PathLike[str], *types: str) -> list[TemplateResource]:
@@ -110,7 +111,12 @@ def resources_in(source: str | os.PathLike[str], *types: str) -> list[TemplateRe
         return []
     template = _Template(value)
     return [
-        TemplateResource(logical_id=name, type=kind, properties=_object(_with_globals(template, kind, resource)))
+        TemplateResource(
+            logical_id=name,
+            type=kind,
+            properties=_object(_with_globals(template, kind, resource)),
+            metadata=_object(resource.get("Metadata")),
+        )
         for name, resource in template.resources.items()
         if isinstance(kind := resource.get("Type"), str) and kind in types
     ]

@@ -8,6 +8,8 @@ import pytest
 from stepwell.adapters.configuration import InvalidConfiguration, read_configuration
 from stepwell.adapters.definition_files import read_definition
 from stepwell.adapters.tasks.lambda_functions import InvalidFunction, function_sources
+from stepwell.local import run
+from stepwell.world import World
 from support import machine, task
 
 SAM = """
@@ -101,6 +103,50 @@ def test_code_in_a_template_is_run(template, functions):
 
     assert functions.run(handler, {"a": 1}, inline).output == {"inline": {"a": 1}}
     assert functions.run(handler, {}, plain).output == "plain"
+
+
+def test_what_the_aws_cdk_has_synthesized_runs_as_it_is(tmp_path):
+    """Its functions' code is named in S3, and lies in an asset's folder beside the template."""
+    bucket = {"Fn::Sub": "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"}
+    state = '"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","OutputPath":"$.Payload","End":true'
+    definition = [
+        f'{{"StartAt":"Call","States":{{"Call":{{{state},"Parameters":{{"FunctionName":"',
+        {"Fn::GetAtt": ["Double3F2A", "Arn"]},
+        '","Payload.$":"$"}}}}',
+    ]
+    stack = {
+        "Resources": {
+            "Shared8C1D": {
+                "Type": "AWS::Lambda::LayerVersion",
+                "Properties": {"Content": {"S3Bucket": bucket, "S3Key": "2b.zip"}},
+                "Metadata": {"aws:asset:path": "asset.2b", "aws:asset:property": "Content"},
+            },
+            "Double3F2A": {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {
+                    "Code": {"S3Bucket": bucket, "S3Key": "1a.zip"},
+                    "Handler": "app.handler",
+                    "Runtime": "python3.12",
+                    "Layers": [{"Ref": "Shared8C1D"}],
+                },
+                "Metadata": {"aws:cdk:path": "Stack/Double/Resource", "aws:asset:path": "asset.1a"},
+            },
+            "Machine9E0B": {
+                "Type": "AWS::StepFunctions::StateMachine",
+                "Properties": {"DefinitionString": {"Fn::Join": ["", definition]}},
+            },
+        }
+    }
+    (tmp_path / "asset.1a").mkdir()
+    (tmp_path / "asset.1a" / "app.py").write_text(
+        "import shared\ndef handler(event, context): return event * shared.TWO\n"
+    )
+    (tmp_path / "asset.2b" / "python").mkdir(parents=True)
+    (tmp_path / "asset.2b" / "python" / "shared.py").write_text("TWO = 2\n")
+    (tmp_path / "Stack.template.json").write_text(json.dumps(stack))
+
+    with World(template=tmp_path / "Stack.template.json") as world:
+        assert run(tmp_path / "Stack.template.json", 21, world=world).output == 42
 
 
 def test_what_is_no_template_has_no_functions(tmp_path):

@@ -1,7 +1,8 @@
 """Which Lambda functions there are, and where their source is: those of a template, and those of the configuration.
 
 A function of a template can be run here where its runtime is Python or Node.js and its code stands in a folder beside
-the template, or in the template itself. All others are left to whoever performs tasks besides.
+the template (where the AWS CDK has put it in `cdk.out`, too), or in the template itself. All others are left to whoever
+performs tasks besides.
 """
 
 import os
@@ -96,7 +97,15 @@ def _functions_in(template: str | os.PathLike[str]) -> Iterable[FunctionSource]:
             yield source
 
 
+def _asset(resource: TemplateResource, folder: Path) -> Path | None:
+    """Where the AWS CDK has put what it will upload to S3: it says so in the resource's metadata."""
+    path = resource.metadata.get("aws:asset:path")
+    return folder / path if isinstance(path, str) and not path.endswith((".zip", ".jar")) else None
+
+
 def _layer(resource: TemplateResource, folder: Path) -> Path | None:
+    if (asset := _asset(resource, folder)) is not None:
+        return asset
     content = resource.properties.get("ContentUri", resource.properties.get("Content"))
     return folder / content if isinstance(content, str) and not content.startswith("s3:") else None
 
@@ -132,6 +141,8 @@ def _function(resource: TemplateResource, folder: Path, layers: Mapping[str, Pat
 
 def code_of(resource: TemplateResource, folder: Path) -> tuple[Path | None, str | None]:
     """The folder of the code, None where it lies elsewhere, and the code itself where the template has it."""
+    if (asset := _asset(resource, folder)) is not None:
+        return asset, None
     properties = resource.properties
     is_serverless = resource.type.startswith("AWS::Serverless::")
     match properties.get("CodeUri") if is_serverless else properties.get("Code"):

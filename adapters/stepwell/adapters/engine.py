@@ -5,9 +5,9 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from os import PathLike
-from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
+from stepwell.adapters.closing import Closing
 from stepwell.adapters.hosted import ActivityTask, EngineClosed
 from stepwell.adapters.operations import Answer, operation
 from stepwell.adapters.results import Result
@@ -35,7 +35,7 @@ from stepwell.engine.ports import OpenTask, Store, TaskHandler
 __all__ = ["ActivityTask", "Engine", "EngineClosed", "Events", "Retention"]
 
 
-class Engine:
+class Engine(Closing):
     """Executions that run side by side in this process; with `data`, durable.
 
         with Engine(".stepwell", functions={"Charge": charge}) as engine:
@@ -262,14 +262,6 @@ class Engine:
     def close(self) -> None:
         """Ends the engine. Executions that still run stay as they are: on disk they go on with the next engine."""
         self._runtime.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def _store(self) -> Store:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from stepwell.adapters.closing import Closing
 from stepwell.adapters.configuration import Configuration, InvalidConfiguration
 from stepwell.adapters.definition_files import REGION
 from stepwell.adapters.door import Door
@@ -50,7 +50,7 @@ OWN = "sfn"
 """Step Functions, which is here: nobody else is asked for it, unless that is said of it by name."""
 
 
-class World:
+class World(Closing):
     """Performs tasks: a `TaskHandler`, open until it is closed.
 
         with World(calls="moto", seed="seed.yaml", template="template.yaml") as world:
@@ -178,14 +178,6 @@ class World:
     def close(self) -> None:
         """Ends all that belongs to it. What functions are doing is lost."""
         self._closing.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @contextmanager

@@ -10,9 +10,9 @@ import logging
 import os
 import threading
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from stepwell.adapters.closing import Closing
 from stepwell.adapters.tasks.aws.endpoints import EVERYTHING, Endpoints, InvalidEndpoint
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ _open: list["Offline"] = []
 _lock = threading.Lock()
 
 
-class Offline:
+class Offline(Closing):
     """moto at a port of its own, until it is closed. Raises InvalidEndpoint where moto is not installed."""
 
     def __init__(self) -> None:
@@ -69,14 +69,6 @@ class Offline:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _tell(kind: str, message: str, *arguments: Any) -> None:

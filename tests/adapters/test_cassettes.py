@@ -429,6 +429,14 @@ def test_a_run_that_failed_is_recorded_too(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.partition(": ")[2].partition(": ")[2] == first
 
 
+def test_calls_of_step_functions_are_played_too(tmp_path):
+    listed = machine(T=task("arn:aws:states:::aws-sdk:sfn:listStateMachines", Parameters={}))
+    recorded_output = run(listed, state_machines={"child": machine(P=pass_())}, record=tmp_path / "tape.json").output
+
+    with World(replay=tmp_path / "tape.json") as world:
+        assert run(listed, world=world).output == recorded_output
+
+
 def test_functions_go_before_the_cassette(tmp_path):
     tape = tmp_path / "tape.json"
     definition = machine(A=task(), B=task(f"{CALL}-other"))

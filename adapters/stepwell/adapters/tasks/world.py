@@ -101,7 +101,7 @@ class World(Closing):
             sources = function_sources(template, configuration.lambda_functions)
             self.door: Door | None = None
             """Where functions call the Step Functions that their tasks run in."""
-            if sources and step_functions is None and not self.calls_step_functions:
+            if sources and step_functions is None and not self.endpoints.reaches(OWN):
                 self.door = Door()
                 undone.callback(self.door.close)
                 step_functions = self.door.url
@@ -121,6 +121,7 @@ class World(Closing):
             functions = LambdaFunctions(sources, beside, log=log, environment=changed(environment, self.variables))
             undone.callback(functions.close)
             self._perform: TaskHandler = functions
+            self._replays = replay is not None
             if replay is not None:
                 from stepwell.adapters.tasks.cassettes import ReplayedTasks, read_cassette  # pays who has one
 
@@ -130,7 +131,7 @@ class World(Closing):
     @property
     def calls_step_functions(self) -> bool:
         """Whether tasks that call Step Functions are for it, and not for the engine that they are in."""
-        return self.endpoints.reaches(OWN)
+        return self._replays or self.endpoints.reaches(OWN)
 
     def __call__(self, task: InvokeTask, /) -> Exchange:
         return self._perform(task)

@@ -17,6 +17,7 @@ from commands import (
     task,
     types_of,
     wait_for_event,
+    wait_until,
     write_machine,
 )
 from stepwell.adapters.clocks import SkippingClock, SystemClock
@@ -92,6 +93,7 @@ def test_a_killed_run_goes_on_in_one_unbroken_history_and_does_nothing_twice_tha
     arn = arn_of("job", "one")
     with Process(folder, "run", "job.asl.json", "--functions", "functions.py", "--name", "one") as process:
         wait_for_event(folder, arn, "LambdaFunctionStarted", times=2)
+        wait_until(lambda: "slow" in calls(folder))  # the history says so a moment before
         process.kill()
     before = kept(folder).history(arn)
 

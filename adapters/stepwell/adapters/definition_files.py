@@ -101,7 +101,9 @@ class TemplateResource:
 
 
 def resources_in(source: str | os.PathLike[str], *types: str) -> list[TemplateResource]:
-    """The resources of these types in a template; none where the file is no template.
+    """The resources of these types in a template, but for those whose Condition does not hold.
+
+    None where the file is no template.
 
     `source` may name a state machine of the template after a #. Raises as `read_definition`.
     """
@@ -118,7 +120,7 @@ def resources_in(source: str | os.PathLike[str], *types: str) -> list[TemplateRe
             metadata=_object(resource.get("Metadata")),
         )
         for name, resource in template.resources.items()
-        if isinstance(kind := resource.get("Type"), str) and kind in types
+        if isinstance(kind := resource.get("Type"), str) and kind in types and template.holds(resource.get("Condition"))
     ]
 
 
@@ -416,6 +418,34 @@ class _Template:
         self.resources = {name: it for name, it in resources.items() if isinstance(it, dict)}
         self.globals = _object(value.get("Globals"))
         self._parameters = _object(value.get("Parameters"))
+        self._conditions = _object(value.get("Conditions"))
+
+    def holds(self, condition: Json, depth: int = 0) -> bool:
+        """Whether a condition holds, by its name or itself; one that hangs on what is not known does."""
+        if depth > _MAX_REFERENCES:
+            raise UnreadableDefinition(f"the template's conditions go deeper than {_MAX_REFERENCES}; is one circular?")
+        match condition:
+            case str() if condition in self._conditions:
+                return self.holds(self._conditions[condition], depth + 1)
+            case {"Condition": str(name)}:
+                return self.holds(name, depth + 1)
+            case {"Fn::Equals": [one, other]}:
+                is_known = not (self._is_open(one) or self._is_open(other))
+                return not is_known or self.text(one, depth + 1) == self.text(other, depth + 1)
+            case {"Fn::Not": [inner]}:
+                return not self.holds(inner, depth + 1)
+            case {"Fn::And": list(inner)}:
+                return all(self.holds(each, depth + 1) for each in inner)
+            case {"Fn::Or": list(inner)}:
+                return any(self.holds(each, depth + 1) for each in inner)
+        return True
+
+    def _is_open(self, value: Json) -> bool:
+        """Whether it is a parameter that nobody has given a value."""
+        match value:
+            case {"Ref": str(name)}:
+                return name in self._parameters and "Default" not in _object(self._parameters[name])
+        return False
 
     def known(self, name: str, depth: int = 0) -> str | None:
         """The value of a pseudo parameter, a parameter, `LogicalId` or `LogicalId.Attribute`; None if not known."""
@@ -462,8 +492,8 @@ class _Template:
                 return self._substituted(text, names, depth)
             case {"Fn::Join": [str(separator), list(parts)]}:
                 return separator.join(self.text(part, depth + 1) for part in parts)
-            case {"Fn::If": [_, first, _]}:
-                return self.text(first, depth + 1)
+            case {"Fn::If": [condition, first, second]}:
+                return self.text(first if self.holds(condition, depth + 1) else second, depth + 1)
             case dict() | list():
                 return dumps_checked(value)
         return "" if value is None else str(value)
@@ -471,8 +501,8 @@ class _Template:
     def resolved(self, value: Json) -> Json:
         """A value of a template with its intrinsic functions applied. Members without a value are left out."""
         match value:
-            case {"Fn::If": [_, first, _]}:
-                return self.resolved(first)
+            case {"Fn::If": [condition, first, second]}:
+                return self.resolved(first if self.holds(condition) else second)
             case {"Ref": "AWS::NoValue"}:
                 return None
             case dict():

@@ -149,6 +149,49 @@ def test_what_the_aws_cdk_has_synthesized_runs_as_it_is(tmp_path):
         assert run(tmp_path / "Stack.template.json", 21, world=world).output == 42
 
 
+CONDITIONS = """
+    Parameters:
+      Stage: {Type: String, Default: dev}
+      Size: {Type: String}
+    Conditions:
+      IsProd: !Equals [!Ref Stage, prod]
+      IsDev: !Not [!Condition IsProd]
+      IsBig: !Equals [!Ref Size, big]
+      Both: !And [!Condition IsDev, !Equals [!Ref "AWS::Region", us-east-1]]
+      Either: !Or [!Condition IsProd, !Equals [a, b]]
+    Resources:
+      InProd:
+        Type: AWS::Lambda::Function
+        Condition: IsProd
+        Properties: &about {Handler: a.b, Runtime: python3.12, Code: c}
+      InDev: {Type: AWS::Lambda::Function, Condition: IsDev, Properties: *about}
+      Unknown: {Type: AWS::Lambda::Function, Condition: IsBig, Properties: *about}
+      InBoth: {Type: AWS::Lambda::Function, Condition: Both, Properties: *about}
+      InEither: {Type: AWS::Lambda::Function, Condition: Either, Properties: *about}
+      Always:
+        Type: AWS::Lambda::Function
+        Properties:
+          Handler: a.b
+          Runtime: python3.12
+          Code: c
+          Environment:
+            Variables:
+              LEVEL: !If [IsProd, warn, debug]
+              SIZE: !If [IsBig, l, s]
+              GONE: !If [IsProd, x, !Ref "AWS::NoValue"]
+"""
+
+
+def test_conditions_of_a_template_hold_or_do_not(tmp_path):
+    """A condition that hangs on a parameter without a value holds."""
+    (tmp_path / "template.yaml").write_text(dedent(CONDITIONS))
+
+    found = {source.name: source.environment for source in function_sources(tmp_path / "template.yaml")}
+
+    assert list(found) == ["InDev", "Unknown", "InBoth", "Always"]
+    assert found["Always"] == {"LEVEL": "debug", "SIZE": "l"}
+
+
 def test_what_is_no_template_has_no_functions(tmp_path):
     path = tmp_path / "machine.asl.json"
     path.write_text(json.dumps(machine(T=task())))

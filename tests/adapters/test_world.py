@@ -382,7 +382,7 @@ def test_where_aws_itself_is_called_functions_are_who_the_user_is(tmp_path):
     variables = where_functions_call(tmp_path, calls={"s3": "aws"})
 
     assert (variables["AWS_ACCESS_KEY_ID"], variables["AWS_PROFILE"]) == ("AKIAREAL", "me")
-    assert "AWS_ENDPOINT_URL_S3" not in variables
+    assert variables["AWS_ENDPOINT_URL_S3"].startswith("https://s3.")
     assert variables["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:1/")
 
 

@@ -192,7 +192,7 @@ def test_a_busy_worker_ends_with_a_host_that_was_killed(functions, runtime, tmp_
             name="f", handler="app.handler", runtime={runtime!r}, folder=folder, timeout_seconds=900
         )
         log = lambda name, line: print(line, flush=True)
-        WorkerPool(source, most=1, log=log, environment=dict(os.environ)).invoke("arn", b"{{}}")
+        WorkerPool(source, usual=1, most=1, log=log, environment=dict(os.environ)).invoke("arn", b"{{}}")
     """)
     host = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     pid = int(host.stdout.readline())

@@ -46,6 +46,13 @@ from stepwell.engine.ports import Exchange, TaskHandler
 NO_ENDPOINT = "http://127.0.0.1:1/stepwell-calls-nothing-here"
 """Where functions find nobody when they call what is not to be called; their error shows it."""
 
+OTHER_CREDENTIALS = (
+    *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+    *("AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+)
+"""Variables by which the AWS SDKs would find out who the user is."""
+
 OWN = "sfn"
 """Step Functions, which is here: nobody else is asked for it, unless that is said of it by name."""
 
@@ -105,7 +112,9 @@ class World(Closing):
                 self.door = Door()
                 undone.callback(self.door.close)
                 step_functions = self.door.url
-            self.variables = _variables(self.endpoints, step_functions)
+            has_url = any("://" in place for place in wanted.values())
+            own = self.endpoints.credentials if has_url else None  # moto is not asked as anybody
+            self.variables = _variables(self.endpoints, step_functions, own or Credentials())
             http = HttpTasks(
                 configuration.connections,
                 unbound,
@@ -156,13 +165,16 @@ class World(Closing):
 
         Raises InvalidEndpoint where they do not call it.
         """
-        import boto3  # here, not above: who looks at nothing pays nothing for it
+        from boto3.session import Session  # here, not above: who looks at nothing pays nothing for it
+        from botocore.config import Config
+
+        from stepwell.adapters.tasks.aws.clients import session_without_files
 
         segment = segment_named(service)
         if not self.endpoints.reaches(segment):
             raise InvalidEndpoint(f"{service!r} is not called: say where it is with calls, as 'moto' or as a URL")
         credentials = self.endpoints.credentials_for(segment)
-        client = boto3.client(
+        client = Session(botocore_session=session_without_files() if credentials else None).client(
             service,
             **{
                 "endpoint_url": self.endpoints.url(segment),
@@ -170,6 +182,7 @@ class World(Closing):
                 "aws_access_key_id": credentials and credentials.access_key_id,
                 "aws_secret_access_key": credentials and credentials.secret_access_key,
                 "aws_session_token": credentials and credentials.session_token,
+                "config": Config(ignore_configured_endpoint_urls=True),
                 **about,
             },
         )
@@ -209,20 +222,23 @@ def _moto(undone: ExitStack, seed: str | PathLike[str] | None, template: str | P
     return moto.url
 
 
-def _variables(endpoints: Endpoints, own: str | None) -> dict[str, str]:
+def _variables(endpoints: Endpoints, own: str | None, credentials: Credentials) -> dict[str, str]:
     """With what a process calls services where tasks do: variables of the AWS SDKs. An empty one is to be taken away.
 
     Unless something is called at AWS itself, nothing in it tells who the user is.
     """
     segments = [segment for segment in endpoints.of_services if segment != OWN]
-    variables = {ALL_SERVICES: _place(endpoints, EVERYTHING)}
-    variables |= {f"{ALL_SERVICES}_{variable_of(segment)}": _place(endpoints, segment) for segment in segments}
-    variables[f"{ALL_SERVICES}_{OWN.upper()}"] = own or _place(endpoints, OWN)
-    if any(endpoints.is_real(segment) for segment in (EVERYTHING, *segments)):
+    variables = {
+        ALL_SERVICES: _place(endpoints, EVERYTHING),
+        **{f"{ALL_SERVICES}_{variable_of(segment)}": _place(endpoints, segment) for segment in segments},
+        f"{ALL_SERVICES}_{OWN.upper()}": own or _place(endpoints, OWN),
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "",
+    }
+    if any(endpoints.is_real(segment) for segment in (EVERYTHING, OWN, *segments)):
         return variables
-    credentials = endpoints.credentials or Credentials()
     return {
         **variables,
+        **dict.fromkeys(OTHER_CREDENTIALS, ""),
         "AWS_DEFAULT_REGION": endpoints.region or REGION,
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
@@ -230,13 +246,30 @@ def _variables(endpoints: Endpoints, own: str | None) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_PROFILE": "",
-        "AWS_DEFAULT_PROFILE": "",
     }
 
 
 def _place(endpoints: Endpoints, segment: str) -> str:
-    return endpoints.url(segment) or ("" if endpoints.is_real(segment) else NO_ENDPOINT)
+    if not endpoints.is_real(segment):
+        return endpoints.url(segment) or NO_ENDPOINT
+    if segment == EVERYTHING or endpoints.is_real(EVERYTHING):
+        return ""  # where the SDK has it
+    return _real_place(endpoints, segment)
+
+
+def _real_place(endpoints: Endpoints, segment: str) -> str:
+    """The URL of a service at AWS, for processes in which all others are called elsewhere."""
+    from botocore.exceptions import BotoCoreError  # here, not above: few call one service at AWS
+
+    from stepwell.adapters.tasks.aws.clients import Clients
+
+    clients = Clients(endpoints)
+    try:
+        return clients.connect(segment, endpoints.region or clients.region(segment) or REGION).url
+    except BotoCoreError as fault:
+        raise InvalidEndpoint(f"{segment!r} cannot be called at AWS: {fault}") from None
+    finally:
+        clients.close()
 
 
 def changed(environment: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:

@@ -143,6 +143,7 @@ class Clients:
                 read_timeout=READ_SECONDS.get(name, OTHER_READ_SECONDS),
                 retries={"total_max_attempts": 1, "mode": "standard"},
                 parameter_validation=False,
+                ignore_configured_endpoint_urls=True,  # it was said where calls go, and nobody else is asked
                 inject_host_prefix=url is None,  # AWS has hosts of their own for some operations
                 max_pool_connections=64,
                 s3={"addressing_style": "path" if url else "auto"},
@@ -163,7 +164,7 @@ class Clients:
 
     @cached_property
     def _own(self) -> Session:
-        return _without_conveniences(Session(session_vars=_NO_FILES))
+        return _without_conveniences(session_without_files())
 
     @cached_property
     def _of_the_user(self) -> Session:
@@ -185,6 +186,11 @@ class Clients:
             ),
             expires_at=given["Expiration"],
         )
+
+
+def session_without_files() -> Session:
+    """A session that reads none of the user's files."""
+    return Session(session_vars=_NO_FILES)
 
 
 def signer(credentials: Credentials | None) -> Signer:

@@ -85,12 +85,22 @@ def seeds_of_template(template: str | PathLike[str]) -> list[Seed]:
 
 def sow(seeds: Iterable[Seed], endpoints: Endpoints) -> None:
     """Makes the calls of all seeds; raises InvalidSeeds for the first that is refused."""
+    seeds = list(seeds)
+    if not seeds:
+        return
     from boto3.session import Session  # here, not above: who has no seeds pays nothing for it
     from botocore import xform_name
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from stepwell.adapters.tasks.aws.clients import session_without_files
+
     credentials = Credentials()
-    session = Session(credentials.access_key_id, credentials.secret_access_key, region_name=endpoints.region or REGION)
+    session = Session(
+        credentials.access_key_id,
+        credentials.secret_access_key,
+        region_name=endpoints.region or REGION,
+        botocore_session=session_without_files(),
+    )
     with ExitStack() as until_the_end:
         clients: dict[str, Any] = {}
         for seed in seeds:

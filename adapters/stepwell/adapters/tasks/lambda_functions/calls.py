@@ -31,6 +31,10 @@ ACCEPTED: Mapping[str, int] = {"Event": 202, "DryRun": 204}
 """Kinds of invocation that give no payload, with the status they give."""
 
 
+MOST_WORKERS = 40
+"""Of one function, if nothing else is said: as many as iterations of a Map run at a time."""
+
+
 class _Invocation(Struct, frozen=True, kw_only=True):
     pool: WorkerPool
     arn: str
@@ -42,8 +46,8 @@ class LambdaFunctions:
     """A `TaskHandler` for these functions; every other task is left to `beside`.
 
     `log` takes what the functions write, line by line, from any thread. A function has at most `most_workers`
-    processes, as many as there are processors without it, and they inherit `environment`, that of this process without
-    it. `close` ends them all; they end with this process in any case.
+    processes; without it as many as there are processors, and up to 40 where those are busy for long. They inherit
+    `environment`, that of this process without it. `close` ends them all; they end with this process in any case.
     """
 
     def __init__(
@@ -56,11 +60,12 @@ class LambdaFunctions:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._beside = beside
-        most = most_workers or os.cpu_count() or 1
+        usual = most_workers or os.cpu_count() or 1
+        most = most_workers or max(usual, MOST_WORKERS)
         inherited = dict(os.environ if environment is None else environment)
         self._pools: dict[str, WorkerPool] = {}
         for source in sources:
-            pool = WorkerPool(source, most=most, log=log, environment=inherited)
+            pool = WorkerPool(source, usual=usual, most=most, log=log, environment=inherited)
             for name in (source.other_name, source.name):
                 if name is not None:
                     self._pools[name] = pool

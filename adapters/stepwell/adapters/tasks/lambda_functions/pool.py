@@ -1,6 +1,7 @@
 """The workers of one function: started when they are needed, kept warm, and as many as there are invocations at a time.
 
-Rule 1: a worker performs one invocation at a time. There are never more than `most`; who comes then waits.
+Rule 1: a worker performs one invocation at a time. Beyond `usual` there are more, up to `most`, where for a moment none
+gets free: functions wait for others, and for each other. Who comes then waits.
 Rule 2: an invocation that goes wrong (no end, no process, no message) costs its worker and nothing else.
 Rule 3: workers that loaded the source before it changed perform nothing more.
 """
@@ -26,6 +27,10 @@ INIT_SECONDS = 10
 """Loading a function may take so long without counting as its invocation. Lambda's limit on the Init phase."""
 
 
+PATIENCE_SECONDS = 0.1
+"""How long an invocation waits for one of the usual workers before there is another."""
+
+
 class Answer(Struct, frozen=True, kw_only=True):
     """What a function answers to an invocation: JSON text, or bytes of another kind."""
 
@@ -46,8 +51,11 @@ class _Place:
 class WorkerPool:
     """Invokes one function. Every method may be called from any thread."""
 
-    def __init__(self, source: FunctionSource, *, most: int, log: Log, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, source: FunctionSource, *, usual: int, most: int, log: Log, environment: Mapping[str, str]
+    ) -> None:
         self._source = source
+        self._usual = usual
         self._most = most
         self._log = log
         self._environment = environment
@@ -144,6 +152,7 @@ class WorkerPool:
     def _take(self) -> _Place:
         """A place with a worker that knows the source as it is now, or with none yet."""
         spent: list[_Place] = []
+        most = self._usual
         try:
             with self._condition:
                 while True:
@@ -153,22 +162,23 @@ class WorkerPool:
                         self._generation += 1
                         spent += self._idle
                         self._idle = []
-                    place = self._next(spent)
+                    place = self._next(spent, most)
                     if place is not None:
                         self._busy.add(place)
                         return place
-                    self._condition.wait()
+                    if not self._condition.wait(PATIENCE_SECONDS):
+                        most = self._most
         finally:
             _end(spent)
 
-    def _next(self, spent: list[_Place]) -> _Place | None:
+    def _next(self, spent: list[_Place], most: int) -> _Place | None:
         while self._idle:
             place = self._idle.pop()
             if place.worker is not None and not place.worker.has_ended():
                 place.is_warm = False  # until its answer says so
                 return place
             spent.append(place)
-        return _Place(generation=self._generation) if len(self._busy) < self._most else None
+        return _Place(generation=self._generation) if len(self._busy) < most else None
 
     def _give_back(self, place: _Place) -> None:
         with self._condition:

@@ -160,7 +160,7 @@ def _variables(environment: Any) -> dict[str, str]:
     variables = environment.get("Variables") if isinstance(environment, dict) else None
     if not isinstance(variables, dict):
         return {}
-    texts = {name: _as_text(value) for name, value in variables.items()}
+    texts = {name: _as_text(value) for name, value in variables.items() if not isinstance(value, dict | list)}
     return {name: text for name, text in texts.items() if is_variable(name, text)}
 
 
